@@ -12,7 +12,7 @@ def _set_up() -> None:
     if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has reported it
         return
     import nukescripts.panels
-    from refcolorize.node import output_note
+    from refcolorize.node import output_note, shown_version
     from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
@@ -23,8 +23,10 @@ def _set_up() -> None:
     )
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
     nuke.addKnobChanged(output_note.knob_changed, nodeClass="Group")
+    nuke.addUpdateUI(shown_version.ui_updated, nodeClass="Group")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
+    nuke.addOnScriptClose(_forget)
     # Nuke evaluates this text when the panel is opened, so Qt is loaded only then.
     panel = "__import__('refcolorize.panel.panel', fromlist=['Panel']).Panel"
     nukescripts.panels.registerWidgetAsPanel(panel, "RefColorize", "refcolorize.panel")
@@ -34,6 +36,18 @@ def _reattach() -> None:
     from refcolorize.jobs import render
 
     render.reattach()
+
+
+def _forget() -> None:
+    from refcolorize.jobs import audience, reference_check
+
+    reference_check.forget_flaws()
+    for viewer in tuple(audience.viewers):
+        viewer.forget()
+    for name in ("farm_dialog", "swatch_dialog"):  # they load Qt, so those that were never opened stay unloaded
+        dialogs = sys.modules.get(f"refcolorize.panel.{name}")
+        if dialogs is not None:
+            dialogs.close_all()
 
 
 try:

@@ -25,6 +25,7 @@ from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.plurals import count_of
 
 __all__ = ["DemoShot", "Score", "contact_sheet", "decode", "main", "make_shot", "score"]
 
@@ -111,7 +112,9 @@ def decode(clip: Path, *, start: int, count: int) -> list[ByteImage]:
         for index in range(start + count):
             read, bgr = film.read()
             if not read:
-                raise PlateError(f"{clip} has {index} readable frames; {start + count} are needed. Give another film.")
+                raise PlateError(
+                    f"{clip} has {count_of(index, 'readable frame')}; {start + count} are needed. Give another film."
+                )
             if index >= start:
                 frames.append(np.ascontiguousarray(bgr[..., ::-1], np.uint8))
     finally:
@@ -248,7 +251,9 @@ def _write_png(path: Path, picture: ByteImage) -> None:
 def _run(clip: Path, folder: Path) -> int:
     shot = DemoShot.within(folder, count=CLIP_FRAMES)
     truth = decode(clip, start=CLIP_START, count=CLIP_FRAMES)
-    _print(f"Writing {len(truth)} grey plates and {len(shot.keyframes)} keyframes of {clip.name}")
+    _print(
+        f"Writing {count_of(len(truth), 'grey plate')} and {count_of(len(shot.keyframes), 'keyframe')} of {clip.name}"
+    )
     make_shot(shot, truth)
     status = colorize(shot)
     if status:

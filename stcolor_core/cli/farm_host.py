@@ -18,6 +18,7 @@ from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
 from stcolor_core.images.frame_ranges import format_frames, parse_frames
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.terminal import StopOnSignal, limit_threads
 
@@ -90,13 +91,15 @@ def _check(options: argparse.Namespace) -> int:
         if options.film is not None:
             film = _load_film(options)
             check_film(film)
-            _print(f"The film can be coloured: {len(film.names)} scenes and dissolves, {len(film.tasks)} tasks.")
+            tasks = count_of(len(film.tasks), "task")
+            _print(f"The film can be coloured: {len(film.names)} scenes and dissolves, {tasks}.")
             return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
         check_pictures(shot, plan)
         check_writable(shot)
-        _print(f"The shot can be coloured: {len(plan.digests)} frames, {len(plan.references)} references.")
+        references = count_of(len(plan.references), "reference")
+        _print(f"The shot can be coloured: {count_of(len(plan.digests), 'frame')}, {references}.")
     return 0
 
 

@@ -15,6 +15,7 @@ from stcolor_core.cli import film_plan
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan, worded
 from stcolor_core.errors import StcolorError
+from stcolor_core.plurals import count_of
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _in_words(result: SceneResult) -> dict[str, Any]:
 
 
 def _counts(written: int, kept: int) -> str:
-    return f"{written} frame{'s' * (written != 1)} coloured, {kept} kept"
+    return f"{count_of(written, 'frame')} coloured, {kept} kept"
 
 
 def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]) -> StcolorError:
@@ -176,8 +177,8 @@ def _shots(options: argparse.Namespace) -> int:
     texts = {f"{name}.json": map_paths(shot, make_absolute).to_json() + "\n" for name, shot in shots.items()}
     write_all(options.output, texts)
     print_line(
-        f"{options.output} holds {len(shots)} shots: {len(dissolves)} dissolves, to be coloured after their scenes. "
-        "Submit each with: stcolor farm openjd --shot FILE --output DIR"
+        f"{options.output} holds {count_of(len(shots), 'shot')}: {count_of(len(dissolves), 'dissolve')}, to be "
+        "coloured after their scenes. Submit each with: stcolor farm openjd --shot FILE --output DIR"
     )
     return 0
 

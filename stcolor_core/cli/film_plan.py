@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest, one_line
+from stcolor_core.plurals import count_of
 from stcolor_core.terminal import ProgressBar, StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     save_plan(plan, options.plan, notes=_notes(plan, proposals))
     first = _first_to_paint(proposals) if options.storyboard else "--storyboard shows which frames to paint first."
     counts = [(len(plan.scenes), "scene"), (len(plan.group_names), "group"), (len(plan.dissolves), "dissolve")]
-    scenes, groups, dissolves = (f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+    scenes, groups, dissolves = (count_of(number, noun) for number, noun in counts)
     print_line(f"{options.plan} is written: {scenes} in {groups}, {dissolves}. {first}")
     return 0
 

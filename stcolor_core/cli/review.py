@@ -9,6 +9,7 @@ from typing import Any
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.movies.names import MOVIE_FORMATS
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
@@ -63,5 +64,5 @@ def _review(options: argparse.Namespace) -> int:
                 lines=options.height,
                 cancelled=stop.requested,
             )
-            print_line(f"{options.output}: {count} frames.")
+            print_line(f"{options.output}: {count_of(count, 'frame')}.")
     return 0

@@ -31,6 +31,7 @@ from stcolor_core.images.color import ColorPipe, linear_to_lab, srgb_decode, srg
 from stcolor_core.images.pictures import Picture
 from stcolor_core.movies.names import MOVIE_TYPES
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.plurals import count_of
 
 __all__ = ["ResultPicture", "as_eight_bit", "find_results", "name_folders", "read_display", "read_results"]
 
@@ -108,8 +109,9 @@ def find_results(
         return {frame: ResultPicture(pictures[frame]) for frame in frames}
     missing = next(sequence.frames[frame].stem for frame in frames if sequence.frames[frame].stem not in by_name)
     raise BadRequest(
-        f"The results in {own} lack frame {missing}: they have {len(pictures)} pictures for the {len(sequence)} frames "
-        f"of {sequence.name}. Name them as the clip's frames are named, or give one for each."
+        f"The results in {own} lack frame {missing}: they have {count_of(len(pictures), 'picture')} for the "
+        f"{count_of(len(sequence), 'frame')} of {sequence.name}. Name them as the clip's "
+        "frames are named, or give one for each."
     )
 
 
@@ -122,7 +124,7 @@ def _find_in_movie(
     count = open_movie(movies[0]).info.count
     if count != len(sequence):
         raise BadRequest(
-            f"{movies[0]} has {count} frames, and {sequence.name} has {len(sequence)}. "
+            f"{movies[0]} has {count_of(count, 'frame')}, and {sequence.name} has {len(sequence)}. "
             "Export it again with a frame for each."
         )
     return {frame: ResultPicture(movies[0], frame) for frame in frames}

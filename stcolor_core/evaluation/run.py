@@ -35,6 +35,7 @@ from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_
 from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
+from stcolor_core.plurals import count_of
 
 __all__ = ["evaluate", "load_clip"]
 
@@ -371,11 +372,11 @@ def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.Da
         count = protocol.frame_count(len(sequence))
         if len(protocol.reference_indices(count)) == count:
             raise BadRequest(
-                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                f"The clip {sequence.name} has {count_of(count, 'frame')}, which the protocol {protocol.name} "
                 "takes as references, so that nothing is left to colour. Add frames to it, or leave it out."
             )
         if count < protocol.least_frames:
             raise BadRequest(
-                f"The clip {sequence.name} has {count} frames, but the protocol {protocol.name} needs "
+                f"The clip {sequence.name} has {count_of(count, 'frame')}, but the protocol {protocol.name} needs "
                 f"{protocol.least_frames} or more. Add frames to it, or leave it out."
             )

@@ -29,6 +29,7 @@ from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.models import registry
+from stcolor_core.plurals import count_of
 
 __all__ = ["TracePoint", "TracedFrame", "parse_trace", "require_traceable", "trace_pixel", "write_trace"]
 
@@ -105,8 +106,8 @@ def require_traceable(point: TracePoint, *, count: int, size: tuple[int, int], r
     """
     if not (point.frame < count and point.x < size[0] and point.y < size[1]):
         raise BadRequest(
-            f"--trace {point.frame}:{point.x},{point.y} is outside of the clip, which has {count} frames of "
-            f"{size[0]} x {size[1]} px. They count from 0."
+            f"--trace {point.frame}:{point.x},{point.y} is outside of the clip, which has {count_of(count, 'frame')} "
+            f"of {size[0]} x {size[1]} px. They count from 0."
         )
     if point.frame in references:
         raise BadRequest(f"--trace: frame {point.frame} is a reference, so nothing is tracked. Name another frame.")

@@ -20,6 +20,7 @@ from stcolor_core.farm.film_job import FILM_FILE, FilmJob, FilmStep
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, Job, NukeRender, split_evenly
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
+from stcolor_core.plurals import count_of
 
 __all__ = ["DeadlineJob", "QueueOptions", "make_film_jobs", "make_jobs", "submit", "with_even_tasks", "write"]
 
@@ -201,7 +202,8 @@ def submit(job: Job | FilmJob, folder: Path, parts: Sequence[DeadlineJob]) -> Su
         tasks=len(job.tasks),
         submitted=True,
         job=",".join(ids.values()),
-        message=f"Submitted to Deadline as {', '.join(ids.values())}: {len(job.tasks)} tasks to colour, from {folder}.",
+        message=f"Submitted to Deadline as {', '.join(ids.values())}: {count_of(len(job.tasks), 'task')} to colour, "
+        f"from {folder}.",
     )
 
 

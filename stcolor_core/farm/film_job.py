@@ -27,6 +27,7 @@ from stcolor_core.images.frame_ranges import format_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.planning import RunPlan, resolve_tracking, split_spans
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.shots.shot_files import find_frames
 
@@ -103,7 +104,7 @@ class FilmJob(JobSettings):
     def summary(self) -> str:
         """Return what the job colours, in a few words."""
         frames = sum(len(task.frames) for task in self.tasks)
-        return f"{frames} frame{'s' * (frames != 1)} of {len(self.shots)} scene{'s' * (len(self.shots) != 1)}"
+        return f"{count_of(frames, 'frame')} of {count_of(len(self.shots), 'scene')}"
 
     def to_json(self) -> str:
         """Return the job's file, which `FilmFile` reads on the hosts."""

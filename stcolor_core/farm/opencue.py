@@ -17,6 +17,7 @@ from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Submission, job_file, write_all
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 
 __all__ = ["list_choices", "make_launcher", "submit", "write"]
@@ -157,7 +158,7 @@ def submit(job: Job | FilmJob, folder: Path, launcher: Any) -> Submission:
         tasks=len(job.tasks),
         submitted=True,
         job=name,
-        message=f"Submitted to OpenCue as {name}: {len(job.tasks)} tasks to colour, from {folder}.",
+        message=f"Submitted to OpenCue as {name}: {count_of(len(job.tasks), 'task')} to colour, from {folder}.",
     )
 
 

@@ -20,6 +20,7 @@ from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, job_fi
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 
 __all__ = ["make_assets", "make_parameters", "make_template", "submit", "write"]
@@ -77,7 +78,7 @@ def submit(job: Job | FilmJob, folder: Path) -> Submission:
         tasks=len(job.tasks),
         submitted=True,
         job=job_id[0],
-        message=f"Submitted to Deadline Cloud as {job_id[0]}: {len(job.tasks)} tasks, from {folder}.",
+        message=f"Submitted to Deadline Cloud as {job_id[0]}: {count_of(len(job.tasks), 'task')}, from {folder}.",
     )
 
 

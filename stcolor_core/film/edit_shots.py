@@ -17,6 +17,7 @@ from stcolor_core.film.media import MediaFinder, media_path
 from stcolor_core.film.shot_list import ListedShot
 from stcolor_core.film.timelines import load_timeline
 from stcolor_core.images.frame_ranges import format_frames
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.pictures import Plate
 from stcolor_core.shots.shot_files import find_frames
 
@@ -81,7 +82,7 @@ def read_edit_shots(
         shots.append(ListedShot(plate=plate, name=clip.name or None, frames=frames))
     if lost:
         raise BadRequest(
-            f"The media of {len(lost)} clip{'s' * (len(lost) != 1)} of {path} is not found, first that of {lost[0]}. "
+            f"The media of {count_of(len(lost), 'clip')} of {path} is not found, first that of {lost[0]}. "
             "Give its folder by --media DIR, or the folder in place of another by --media OLD=NEW."
         )
     if not shots:

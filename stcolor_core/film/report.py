@@ -25,6 +25,7 @@ from stcolor_core.film.shots import SceneShot, find_keys
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
 from stcolor_core.pipeline.transition_search import scene_describer
+from stcolor_core.plurals import count_of
 
 __all__ = ["FilmReport", "GroupReport", "RegionReport", "SceneReport", "make_report"]
 
@@ -134,7 +135,8 @@ class FilmReport:
     def lines(self) -> Iterator[str]:
         """Yield the report as lines of text."""
         to_go = self.frames - self.done
-        yield f"{self.done} of {_count(self.frames, 'frame')} coloured, {to_go} to go; {_count(self.keys, 'keyframe')}."
+        frames, keys = count_of(self.frames, "frame"), count_of(self.keys, "keyframe")
+        yield f"{self.done} of {frames} coloured, {to_go} to go; {keys}."
         yield self._describe_cost(to_go)
         if self.groups_without_key:
             yield f"Groups without a keyframe: {', '.join(self.groups_without_key)}. Paint one in each."
@@ -148,7 +150,7 @@ class FilmReport:
             least = by_name[self.weakest[0]]
             yield f"No scene is weak: the least certain, {least.name}, has a confidence of {least.confidence:.2f}."
         for scene in weak:
-            own = f"{_count(scene.keys, 'keyframe')} of its own" if scene.keys else "no keyframe of its own"
+            own = f"{count_of(scene.keys, 'keyframe')} of its own" if scene.keys else "no keyframe of its own"
             yield f"Weak: {scene.name} (group {scene.group}), confidence {scene.confidence:.2f}, {own}."
 
     def _describe_cost(self, to_go: int) -> str:
@@ -205,17 +207,13 @@ def _bare(names: Iterable[str]) -> list[SceneShot]:
 
 def _describe_group(group: GroupReport) -> Iterator[str]:
     agree = "not coloured yet, or a single scene" if group.spread is None else f"spread {group.spread:.1f}"
-    keys = _count(group.keys, "keyframe")
-    yield f"Group {group.name}: {_count(group.scenes, 'scene')}, {keys}; colours agree: {agree}."
+    keys = count_of(group.keys, "keyframe")
+    yield f"Group {group.name}: {count_of(group.scenes, 'scene')}, {keys}; colours agree: {agree}."
     for region in group.regions:
         yield (
-            f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over {region.scenes} "
-            f"scenes; farthest {region.farthest}"
+            f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over "
+            f"{count_of(region.scenes, 'scene')}; farthest {region.farthest}"
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _group(

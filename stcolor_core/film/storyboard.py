@@ -22,6 +22,7 @@ from stcolor_core.film.likeness import SceneLook
 from stcolor_core.film.page_layout import lay_out
 from stcolor_core.film.plan import FilmPlan, KeyName
 from stcolor_core.film.scenes import PlateReader
+from stcolor_core.plurals import count_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -238,7 +239,8 @@ def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) ->
     yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
     yield f"<style>{_STYLE}</style></head><body><main>\n<h1>{name}</h1>\n"
     scenes = sum(sheet.scenes for sheet in sheets)
-    yield f"<p>{_count(scenes, 'scene')} in {_count(len(sheets), 'group')}.</p>\n<h2>{_first_heading(proposals)}</h2>\n"
+    yield f"<p>{count_of(scenes, 'scene')} in {count_of(len(sheets), 'group')}.</p>\n"
+    yield f"<h2>{_first_heading(proposals)}</h2>\n"
     yield f"<p>{html.escape(_COVERS)}</p>\n<table><tr>"
     yield '<th class="n">no.</th><th>frame</th><th>scene</th>'
     yield '<th class="n">covers</th><th class="n">together</th></tr>\n'
@@ -277,7 +279,7 @@ def _fit(picture: ByteImage, width: int, height: int) -> Image.Image:
 
 
 def _caption(thumbnail: Thumbnail) -> list[str]:
-    lines = [f"{thumbnail.scene}: {thumbnail.key}, {_count(thumbnail.count, 'frame')}"]
+    lines = [f"{thumbnail.scene}: {thumbnail.key}, {count_of(thumbnail.count, 'frame')}"]
     if thumbnail.rank is not None:
         lines.append(f"paint no. {thumbnail.rank}: {_percent(thumbnail.gain)} of the film")
     if thumbnail.painted:
@@ -286,15 +288,11 @@ def _caption(thumbnail: Thumbnail) -> list[str]:
 
 
 def _heading(sheet: Sheet) -> str:
-    return f"Group {sheet.group}: {_count(sheet.scenes, 'scene')}, {_percent(sheet.share)} of the film"
+    return f"Group {sheet.group}: {count_of(sheet.scenes, 'scene')}, {_percent(sheet.share)} of the film"
 
 
 def _first_heading(proposals: Sequence[Proposal]) -> str:
     return "Paint these frames first" if proposals else "No further keyframe is needed"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
 __all__ = ["load_timeline", "read_transitions"]
@@ -37,8 +38,8 @@ def read_transitions(path: Path, frames: Sequence[int], *, rate: float | None = 
     length = sum(spans)
     if length != len(frames):
         raise BadRequest(
-            f"The edit {path} has {length} frames, the plate {len(frames)} ({frames[0]}-{frames[-1]}). Give the frames "
-            "that the edit describes with --frames."
+            f"The edit {path} has {count_of(length, 'frame')}, the plate {len(frames)} ({frames[0]}-{frames[-1]}). "
+            "Give the frames that the edit describes with --frames."
         )
     cuts: set[int] = set()
     position = 0

@@ -6,7 +6,6 @@ Float32 in gives float32 out, and float64 in gives float64 out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.errors import ColorError
+from stcolor_core.images.color_curves import as_float, as_three_channels, compress, expand, in_bands
 from stcolor_core.images.ocio import Space, open_config, open_space
 from stcolor_core.remedies import advise
 
@@ -53,9 +53,6 @@ _NORMAL_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
 RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)
 """Matrix from X/Xn, Y/Yn, Z/Zn to linear Rec.709, shape (3, 3)."""
 
-_DELTA = 6 / 29  # CIE 15:2018, eqs. 8.6-8.9: below (6/29)^3 a straight line replaces the cube root
-_BAND = 1 << 16  # pixels per band: few enough that the intermediate results fit into the processor's cache
-
 
 def linear_to_lab(rgb: Array) -> Array:
     """Return the CIELAB values of scene-linear Rec.709 (CIE 15:2018, section 8.2.1).
@@ -67,8 +64,8 @@ def linear_to_lab(rgb: Array) -> Array:
         CIELAB values under D65, shape (..., 3). L* is 100 at diffuse white, negative for negative light, above 100 for
         brighter light.
     """
-    rgb = _as_float(rgb)
-    f = _compress(rgb @ _NORMAL_FROM_RGB.T.astype(rgb.dtype))
+    rgb = as_float(rgb)
+    f = compress(rgb @ _NORMAL_FROM_RGB.T.astype(rgb.dtype))
     lab = np.empty_like(f)
     lab[..., 0] = 116 * f[..., 1] - 16
     lab[..., 1] = 500 * (f[..., 0] - f[..., 1])
@@ -85,12 +82,12 @@ def lab_to_linear(lab: Array) -> Array:
     Returns:
         Scene-linear Rec.709, shape (..., 3).
     """
-    lab = _as_float(lab)
+    lab = as_float(lab)
     f = np.empty_like(lab)
     f[..., 1] = (lab[..., 0] + 16) / 116
     f[..., 0] = f[..., 1] + lab[..., 1] / 500
     f[..., 2] = f[..., 1] - lab[..., 2] / 200
-    linear: Array = _expand(f) @ RGB_FROM_NORMAL.T.astype(f.dtype)
+    linear: Array = expand(f) @ RGB_FROM_NORMAL.T.astype(f.dtype)
     return linear
 
 
@@ -115,7 +112,7 @@ def lightness(luminance: Array) -> Array:
     Returns:
         L* of the same shape, unbounded; 100 at diffuse white.
     """
-    return 116 * _compress(_as_float(luminance)) - 16
+    return 116 * compress(as_float(luminance)) - 16
 
 
 def luminance_of(lightness: Array) -> Array:
@@ -127,7 +124,7 @@ def luminance_of(lightness: Array) -> Array:
     Returns:
         Relative luminance Y of the same shape; 1.0 is diffuse white.
     """
-    return _expand((_as_float(lightness) + 16) / 116)
+    return expand((as_float(lightness) + 16) / 116)
 
 
 def roll_off(lightness: Array) -> Array:
@@ -142,8 +139,8 @@ def roll_off(lightness: Array) -> Array:
     Returns:
         Compressed L* of the same shape.
     """
-    lightness = _as_float(lightness)
-    return _in_bands(_roll_off, lightness) if lightness.ndim == 2 else _roll_off(lightness)
+    lightness = as_float(lightness)
+    return in_bands(_roll_off, lightness) if lightness.ndim == 2 else _roll_off(lightness)
 
 
 def _roll_off(lightness: Array) -> Array:
@@ -163,7 +160,7 @@ def srgb_encode(linear: Array) -> Array:
     Returns:
         Code values of the same shape; 0..1 for light from 0 to 1.
     """
-    linear = _as_float(linear)
+    linear = as_float(linear)
     magnitude = np.abs(linear)
     curve = np.where(magnitude <= 0.0031308, 12.92 * magnitude, 1.055 * magnitude ** (1 / 2.4) - 0.055)
     return np.copysign(curve, linear)
@@ -178,7 +175,7 @@ def srgb_decode(encoded: Array) -> Array:
     Returns:
         Linear light of the same shape.
     """
-    encoded = _as_float(encoded)
+    encoded = as_float(encoded)
     magnitude = np.abs(encoded)
     curve = np.where(magnitude <= 0.04045, magnitude / 12.92, ((magnitude + 0.055) / 1.055) ** 2.4)
     return np.copysign(curve, encoded)
@@ -265,7 +262,7 @@ class ColorPipe:
         Returns:
             Luminance Y, shape (H, W), unbounded: negative pixels stay negative. 1.0 is diffuse white.
         """
-        return _in_bands(self._luminance, pixels)
+        return in_bands(self._luminance, pixels)
 
     def lightness(self, pixels: Pixels) -> Plane:
         """Return the CIE L* of a picture after the exposure. Apply `roll_off` to get the models' input.
@@ -276,7 +273,7 @@ class ColorPipe:
         Returns:
             L*, shape (H, W), unbounded.
         """
-        return _in_bands(lambda band: lightness(self._luminance(band) * self._gain), pixels)
+        return in_bands(lambda band: lightness(self._luminance(band) * self._gain), pixels)
 
     def lab(self, pixels: Pixels) -> Image:
         """Return the CIELAB values of a picture after the exposure, as read from a reference.
@@ -287,7 +284,7 @@ class ColorPipe:
         Returns:
             CIELAB values under D65, shape (H, W, 3), unbounded.
         """
-        return _in_bands(lambda band: linear_to_lab(self.space.decode(_as_three_channels(band)) * self._gain), pixels)
+        return in_bands(lambda band: linear_to_lab(self.space.decode(as_three_channels(band)) * self._gain), pixels)
 
     def composite(self, pixels: Pixels, ab: Chroma) -> Image:
         """Return the picture with chroma added, in its own colour space and encoding.
@@ -308,7 +305,7 @@ class ColorPipe:
         if pixels.shape[:2] != ab.shape[:2] or ab.shape[2:] != (2,):
             raise ValueError(f"ab {ab.shape} does not fit the picture {pixels.shape}")
         grey_light = self.space.is_linear and pixels.shape[-1] == 1
-        return _in_bands(self._composite_grey_light if grey_light else self._composite, pixels, ab)
+        return in_bands(self._composite_grey_light if grey_light else self._composite, pixels, ab)
 
     def grey_picture(self, pixels: Pixels) -> GreyPicture | None:
         """Return a picture as one channel with its encoding; None if it is not grey or needs OpenColorIO.
@@ -350,15 +347,15 @@ class ColorPipe:
 
     def _luminance(self, pixels: Pixels) -> Array:
         if self.space.is_linear and pixels.shape[-1] == 1:
-            return _as_float(pixels[..., 0])
-        return self._y(self.space.decode(_as_three_channels(pixels)))
+            return as_float(pixels[..., 0])
+        return self._y(self.space.decode(as_three_channels(pixels)))
 
     def _y(self, linear: Array) -> Array:
         y: Array = linear @ _XYZ_FROM_RGB[1].astype(linear.dtype)
         return y
 
     def _composite(self, pixels: Pixels, ab: Chroma) -> Array:
-        rgb = _as_three_channels(pixels)
+        rgb = as_three_channels(pixels)
         y = self._luminance(pixels)
         grey = np.repeat(y[..., None], 3, axis=-1)
         shift = self._chroma_light(y, ab)
@@ -390,50 +387,10 @@ class ColorPipe:
 
         Only X and Z change. The difference is taken here, before any large number is added, so that Y stays exact.
         """
-        f = _compress(y * self._gain)
-        own = _expand(f)
-        x, z = (_expand(f + ab[..., 0] / 500) - own) / self._gain, (_expand(f - ab[..., 1] / 200) - own) / self._gain
+        f = compress(y * self._gain)
+        own = expand(f)
+        x, z = (expand(f + ab[..., 0] / 500) - own) / self._gain, (expand(f - ab[..., 1] / 200) - own) / self._gain
         light = np.empty((*y.shape, 3), x.dtype)
         for channel, (from_x, _, from_z) in enumerate(RGB_FROM_NORMAL.tolist()):  # as planes: a product of matrices
             light[..., channel] = from_x * x + from_z * z  # with so few columns takes three times as long
         return light
-
-
-def _compress(t: Array) -> Array:
-    """Return f(t) of CIE 15:2018, eqs. 8.6 and 8.7."""
-    if t.min(initial=1) > _DELTA**3:
-        return np.asarray(np.cbrt(t))
-    return np.where(t > _DELTA**3, np.cbrt(t), t / (3 * _DELTA**2) + 4 / 29)
-
-
-def _expand(f: Array) -> Array:
-    """Return the inverse of `_compress`."""
-    if f.min(initial=1) > _DELTA:
-        return np.asarray(f * f * f)
-    curved = np.maximum(f, _DELTA)  # far below 0 the cube would overflow, though its value is not used
-    return np.where(f > _DELTA, curved * curved * curved, 3 * _DELTA**2 * (f - 4 / 29))
-
-
-def _as_float(values: Array) -> Array:
-    return np.asarray(values, np.result_type(values, np.float32))
-
-
-def _as_three_channels(pixels: Pixels) -> Array:
-    """Return (H, W, 1) or (H, W, 3) pixels as (H, W, 3), float32 or float64."""
-    if pixels.ndim != 3 or pixels.shape[-1] not in (1, 3):
-        raise ValueError(f"expected (H, W, 1) or (H, W, 3) pixels, got {pixels.shape}")
-    return np.broadcast_to(_as_float(pixels), (*pixels.shape[:2], 3))
-
-
-def _in_bands(function: Callable[..., Array], *pictures: Array) -> Array:
-    """Apply a function to pictures of equal height, one band of rows at a time, to limit the memory it needs."""
-    height, width = pictures[0].shape[:2]
-    rows = max(1, _BAND // width)
-    first = function(*(picture[:rows] for picture in pictures))
-    if rows >= height:
-        return first
-    whole = np.empty((height, *first.shape[1:]), first.dtype)
-    whole[:rows] = first
-    for y in range(rows, height, rows):
-        whole[y : y + rows] = function(*(picture[y : y + rows] for picture in pictures))
-    return whole

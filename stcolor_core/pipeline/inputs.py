@@ -24,6 +24,7 @@ from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_files import InputFiles, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
 from stcolor_core.remedies import advise
+from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.pictures import Plate, Reference, Still, Swatch
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
@@ -68,6 +69,7 @@ class ShotInputs:
         self.frames = find_frames(shot.plate)
         found = find_references(shot, self.frames, warn=warn)
         check_mattes(shot, self.frames, warn=warn)
+        check_cuts(shot, self.frames)
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
         self._files = InputFiles(numbers, cache or StatCache())
         self.formats = self._formats_of_plate(warn)

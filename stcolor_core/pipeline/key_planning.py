@@ -20,6 +20,7 @@ from stcolor_core.files.stat_cache import StatCache, is_settled
 from stcolor_core.images import color_room
 from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.images.frame_files import frame_state
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method import key_coverage, key_plan, light
@@ -29,10 +30,12 @@ from stcolor_core.method.tracking import flow
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.planning import requested_frames
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
 from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.plurals import count_of
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
 from stcolor_core.shots.shot import Shot
@@ -145,7 +148,7 @@ def suggest_next(
     """Return the frames of a coloured shot at which another keyframe would help most, the best first.
 
     What is unsure in the finished frames is followed through the plate to the frame that shows most of it. A frame that
-    has patches, or that is sure itself, is not named.
+    has patches, or that is sure itself, is not named. Warnings name frames that are to be coloured yet, or damaged.
 
     Args:
         shot: A shot that has been coloured.
@@ -167,6 +170,11 @@ def suggest_next(
     if not finished:
         return None
     opened, seen = _Opened(shot, report, cancelled), seen or SeenFrames()
+    if missing := requested_frames(shot, opened.footage.frames) - finished:
+        opened.reporter.warn(
+            f"{shot.output.path} lacks {count_of(len(missing), 'frame')} that the run has not reached: "
+            f"{describe_frames(missing)}. No suggestion counts on them. Run the shot to its end, then ask again."
+        )
 
     def lightness(frame: int) -> Plane:
         if (kept := seen.get(frame)) is not None:
@@ -177,7 +185,7 @@ def suggest_next(
     keyframes, patched = set(opened.footage.references), set(opened.footage.patches)
     scenes = [scene for scene in opened.scenes() if finished.intersection(scene)]
     total = sum(map(len, scenes))
-    found, knows_any = [], False
+    found, knows_any, unread = [], False, list[int]()
     for scene in scenes:
         existing = sorted(keyframes.intersection(scene))
         coverage = estimate_coverage(
@@ -190,7 +198,9 @@ def suggest_next(
                 continue
             kept = seen.get(frame)
             cells = opened.read_confidence(output.path(frame)) if kept is None else kept.confidence
-            if cells is not None:
+            if cells is None:
+                unread.append(frame)
+            else:
                 confidence[index], knows_any = cells, True
                 if round(float(cells.mean()), 2) >= _SURE:
                     barred.add(index)
@@ -202,6 +212,11 @@ def suggest_next(
             frame = coverage.frames[coverage.candidates[number]]
             least = min(least, gain * len(scene) / total)
             found.append((least, Suggestion(frame, gain * len(scene) / total)))
+    if unread and knows_any:
+        opened.reporter.warn(
+            f"{shot.output.path} has {count_of(len(unread), 'frame')} without a confidence that can be read: "
+            f"{describe_frames(unread)}. No suggestion counts on them. Run the shot again, then ask again."
+        )
     opened.reporter.report_warnings()
     if not knows_any:
         return None

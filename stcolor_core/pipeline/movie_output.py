@@ -23,6 +23,7 @@ from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, timeco
 from stcolor_core.movies.writer import MovieSettings, Sound, check_sound, write_movie
 from stcolor_core.pipeline.provenance import describe_provenance
 from stcolor_core.pipeline.results import ShotResults
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 
@@ -54,7 +55,7 @@ class MovieOutput:
         """Return in a few words what is written."""
         shown = f"display-referred ({self._results.view})"
         encoding = "the plate's own encoding" if self.encoding == "plate" else shown
-        return f"{self.settings.format.title}, {len(self.frames)} frames, {encoding}"
+        return f"{self.settings.format.title}, {count_of(len(self.frames), 'frame')}, {encoding}"
 
     def write(self, *, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Write the movie from the frames on disk.

@@ -19,6 +19,7 @@ from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture
@@ -162,7 +163,9 @@ class ReferenceColors:
 
     def _warn_of_broken(self, label: str, picture: Picture) -> None:
         if picture.nonfinite:
-            self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+            self._warn_once(
+                f"{label} has {count_of(picture.nonfinite, 'pixel')} that are NaN or infinite; they lend no colour."
+            )
 
     def _warn_of_grey(
         self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
@@ -185,8 +188,8 @@ class ReferenceColors:
         beyond = known.size - int(known.sum()) - picture.nonfinite
         if beyond > 0:
             self._warn_once(
-                f"{label} has {beyond} pixels with a* or b* beyond {_LARGEST_AB}, which no light has; they lend no "
-                "colour. Check them for values that were infinite or far below zero."
+                f"{label} has {count_of(beyond, 'pixel')} with a* or b* beyond {_LARGEST_AB}, which no light has; they "
+                "lend no colour. Check them for values that were infinite or far below zero."
             )
         if covered is not None:
             weight = np.where(known, covered, 0).astype(np.float32)

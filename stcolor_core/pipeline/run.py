@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -14,7 +14,6 @@ import torch
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
-from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.on_device.frames import DeviceFrame
@@ -42,11 +41,14 @@ from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import (
     leave_out_idle,
     report_flaws,
+    report_plan,
     report_transitions,
     warn_of_coloured_plate,
     warn_of_lost_matte,
+    warn_of_open_dissolves,
+    warn_of_others_work,
+    warn_of_reuse,
     warn_of_unreferenced,
-    warn_of_useless_transitions,
 )
 from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.shot_plates import PlateFrame
@@ -186,12 +188,8 @@ class _Run:
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
         self._plan_workers(memory)
-        self._report_plan()
-        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
-        transitions = self._find_transitions(requested)
-        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
-        self._patches.plan(transitions.scene_starts)
-        self._warn_of_unreferenced(spans, requested)
+        report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
+        _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
         report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
@@ -210,11 +208,7 @@ class _Run:
     def plan(self) -> RunPlan:
         """Return what `frames` would write and everything that decides it; no frame is coloured."""
         requested = requested_frames(self._shot, self._footage.frames)
-        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
-        transitions = self._find_transitions(requested)
-        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
-        self._patches.plan(transitions.scene_starts)
-        self._warn_of_unreferenced(spans, requested)
+        transitions, spans = self._plan_spans(requested)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
@@ -224,6 +218,16 @@ class _Run:
             spans=tuple(spans),
             digests=self._digest_frames(requested, spans),
         )
+
+    def _plan_spans(self, requested: frozenset[int]) -> tuple[Transitions, list[Span]]:
+        """Return the transitions and the spans; plan the patches, and warn of frames without a reference."""
+        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
+        transitions = self._find_transitions(requested)
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
+        self._patches.plan(transitions.scene_starts)
+        stills = bool(self._shot.stills)
+        warn_of_unreferenced(self._reporter, spans, requested, walks=self._patches.walks, stills=stills)
+        return transitions, spans
 
     def _plan_workers(self, memory: float | None) -> None:
         canvas = self._footage.canvas
@@ -262,21 +266,12 @@ class _Run:
         """Inspect the files at the output paths, and those to reuse; return the frames to write."""
         self._files = self._existing.inspect(digests)
         todo = self._frames_to_write(digests)
-        changed = [frame for frame, file in self._files.items() if file.state.is_others_work]
-        if changed and not self._force:
-            self._reporter.warn(
-                f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
-                f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
-            )
         if not self._force:
+            warn_of_others_work(self._reporter, self._output, self._files)
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
-            if todo and self._existing.has_nothing_to_reuse():
-                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. {advise('reuse')}.")
-            if painted := sorted(self._existing.changed_earlier):
-                self._reporter.warn(
-                    f"Frame {describe_frames(painted)} of {self._shot.output.reuse} was changed after it was written. "
-                    "It is not reused but coloured anew: copy it over if the change is to stay."
-                )
+            nothing_there = bool(todo) and self._existing.has_nothing_to_reuse()
+            changed = self._existing.changed_earlier
+            warn_of_reuse(self._reporter, self._shot.output.reuse, nothing_there=nothing_there, changed=changed)
         return todo
 
     def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:
@@ -294,21 +289,8 @@ class _Run:
         if self._shot.method.cuts == "auto":
             report_transitions(self._reporter, found)
         else:
-            warn_of_useless_transitions(self._reporter, found, list(self._footage.frames))
+            warn_of_open_dissolves(self._reporter, found, list(self._footage.frames))
         return found
-
-    def _report_plan(self) -> None:
-        total, references, patches = self._reporter.total, tuple(self._footage.references), tuple(self._footage.patches)
-        message = f"{total} frames, {len(references)} references"
-        message += f", patches on {len(patches)} frames" if patches else ""
-        self._reporter.report(Event(kind="plan", total=total, keyframes=references, patches=patches, message=message))
-        for space in self._inputs.spaces:
-            logger.info("%s", space)
-            self._reporter.report(Event(kind="input", message=str(space)))
-
-    def _warn_of_unreferenced(self, spans: Sequence[Span], requested: frozenset[int]) -> None:
-        stills = bool(self._shot.stills)
-        warn_of_unreferenced(self._reporter, spans, requested, walks=self._patches.walks, stills=stills)
 
     def _color_span(
         self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
@@ -316,9 +298,9 @@ class _Run:
         to_color = set()
         for frame in sorted(requested):
             if frame not in todo:
-                yield self._finish_kept(frame)
+                yield self._finish_existing(frame, self._files[frame])
             elif frame in self._reusable:
-                yield self._finish_reused(frame)
+                yield self._finish_existing(frame, self._existing.reuse(frame))
             else:
                 to_color.add(frame)
         if not to_color:
@@ -355,9 +337,9 @@ class _Run:
         """Write a reference frame: known colour is kept exactly, and the rest of the frame is coloured from it."""
         self._reporter.raise_if_cancelled()
         if not todo:
-            return self._finish_kept(frame)
+            return self._finish_existing(frame, self._files[frame])
         if frame in self._reusable:
-            return self._finish_reused(frame)
+            return self._finish_existing(frame, self._existing.reuse(frame))
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
         rest = None if reference.known is None else self._propagator.complete_reference(frame, self._footage)
         rendered = self._writer.render_reference(frame, reference, plate, rest)
@@ -398,14 +380,8 @@ class _Run:
         self._on_written(written)
         return written.room
 
-    def _finish_kept(self, frame: int) -> FrameResult:
-        """Finish a frame whose file stays as it is."""
-        file = self._files[frame]
-        return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
-
-    def _finish_reused(self, frame: int) -> FrameResult:
-        """Finish a frame by copying it from the version to reuse."""
-        file = self._existing.reuse(frame)
+    def _finish_existing(self, frame: int, file: ExistingFrame) -> FrameResult:
+        """Finish a frame whose file stays as it is, or was copied from the version to reuse."""
         return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
 
     def _finish(

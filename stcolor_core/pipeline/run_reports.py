@@ -1,13 +1,18 @@
-"""What a run tells the artist: the transitions that it found, and what they and the references mean for the colour."""
+"""What a run tells the artist: its plan, the transitions that it found, and what these mean for the colour."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
+from stcolor_core.pipeline.existing import ExistingFrame
+from stcolor_core.pipeline.input_spaces import InputColorspace
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
@@ -16,14 +21,73 @@ from stcolor_core.shots.transitions import Transitions
 __all__ = [
     "leave_out_idle",
     "report_flaws",
+    "report_plan",
     "report_transitions",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
+    "warn_of_open_dissolves",
+    "warn_of_others_work",
+    "warn_of_reuse",
     "warn_of_unreferenced",
-    "warn_of_useless_transitions",
 ]
 
+logger = logging.getLogger(__name__)
+
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
+
+
+def report_plan(
+    reporter: Reporter, references: Iterable[int], patches: Iterable[int], spaces: Iterable[InputColorspace]
+) -> None:
+    """Report what a run is about to do, and the colour space of each input.
+
+    Args:
+        reporter: Takes the events; it knows how many frames will be written.
+        references: The whole keyframes.
+        patches: The frames with patches.
+        spaces: The colour spaces.
+    """
+    keyframes, patched = tuple(references), tuple(patches)
+    message = f"{count_of(reporter.total, 'frame')}, {count_of(len(keyframes), 'reference')}"
+    message += f", patches on {count_of(len(patched), 'frame')}" if patched else ""
+    reporter.report(Event(kind="plan", total=reporter.total, keyframes=keyframes, patches=patched, message=message))
+    for space in spaces:
+        logger.info("%s", space)
+        reporter.report(Event(kind="input", message=str(space)))
+
+
+def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping[int, ExistingFrame]) -> None:
+    """Warn of frames that stay as they are because they are somebody's own work.
+
+    Args:
+        reporter: Takes the line.
+        output: The output's files.
+        files: What is on disk, by frame.
+    """
+    changed = [frame for frame, file in files.items() if file.state.is_others_work]
+    if changed:
+        reporter.warn(
+            f"Frame {describe_frames(changed)} of {output} was changed after it was written, is locked, "
+            f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
+        )
+
+
+def warn_of_reuse(reporter: Reporter, reuse: str | None, *, nothing_there: bool, changed: Iterable[int]) -> None:
+    """Warn of frames of an earlier version that are not reused.
+
+    Args:
+        reporter: Takes the lines.
+        reuse: The pattern of the earlier version; None for none.
+        nothing_there: Whether it has no frame although some are to be written.
+        changed: Its frames that somebody has changed.
+    """
+    if nothing_there:
+        reporter.warn(f"There is no frame of {reuse} to reuse. {advise('reuse')}.")
+    if painted := sorted(changed):
+        reporter.warn(
+            f"Frame {describe_frames(painted)} of {reuse} was changed after it was written. "
+            "It is not reused but coloured anew: copy it over if the change is to stay."
+        )
 
 
 def report_transitions(reporter: Reporter, found: Transitions) -> None:
@@ -63,22 +127,19 @@ def report_transitions(reporter: Reporter, found: Transitions) -> None:
         )
 
 
-def warn_of_useless_transitions(reporter: Reporter, given: Transitions, frames: Sequence[int]) -> None:
-    """Warn of transitions given by hand that have no effect.
+def warn_of_open_dissolves(reporter: Reporter, given: Transitions, frames: Sequence[int]) -> None:
+    """Warn of dissolves given by hand that reach the first or last frame, so that one of their scenes is not there.
+
+    One that lies in another part of the plate has nothing to do with these frames.
 
     Args:
         reporter: Takes the lines.
         given: Cuts and dissolves.
         frames: The plate's frames in ascending order.
     """
-    outside = [cut for cut in given.cuts if not frames[0] < cut <= frames[-1]]
-    if outside:
-        reporter.warn(
-            f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-            f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
-        )
     for dissolve in given.dissolves:
-        if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
+        is_here = dissolve.first <= frames[-1] and dissolve.last >= frames[0]
+        if is_here and not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
             reporter.warn(
                 f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
                 f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."

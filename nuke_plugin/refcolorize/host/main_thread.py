@@ -17,7 +17,7 @@ import nuke
 
 from ..errors import Busy, Cancelled
 
-__all__ = ["in_main_thread", "is_rendering", "unless_rendering", "when_idle"]
+__all__ = ["call_later", "in_main_thread", "is_rendering", "unless_rendering", "when_idle"]
 
 Result = TypeVar("Result")
 
@@ -92,12 +92,20 @@ def when_idle(
                 raise
         else:
             return
-    timer_runs = bool(_waiting_calls)
-    _waiting_calls[:] = [other for other in _waiting_calls if key is None or other.key != key]
-    _waiting_calls.append(call)
-    if not timer_runs:
-        _start_timer(0)
+    _let_wait(call)
     waiting()
+
+
+def call_later(function: Callable[[], object], *, key: Hashable = None) -> None:
+    """Call a function from the event loop as soon as Nuke is not rendering, never at once. Main thread of a GUI only.
+
+    It is for a callback of Nuke in which the script must not be changed.
+
+    Args:
+        function: The function to call.
+        key: The function replaces a waiting one with the same key.
+    """
+    _let_wait(_WaitingCall(function, lambda _: None, key))
 
 
 @dataclass(eq=False)
@@ -113,6 +121,15 @@ class _WaitingCall:
         if is_rendering():
             raise Busy("Nuke is rendering something else. Wait for it, then try again.")
         self.function()
+
+
+def _let_wait(call: _WaitingCall) -> None:
+    """Add a call to those that wait, in place of one with the same key."""
+    timer_runs = bool(_waiting_calls)
+    _waiting_calls[:] = [other for other in _waiting_calls if call.key is None or other.key != call.key]
+    _waiting_calls.append(call)
+    if not timer_runs:
+        _start_timer(0)
 
 
 _waiting_calls: list[_WaitingCall] = []  # in the order in which they came; a timer runs while there are any

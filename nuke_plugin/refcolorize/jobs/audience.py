@@ -22,6 +22,10 @@ class Viewer(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Forget what is kept of nodes by their names, because the script is closed."""
+        ...
+
 
 viewers: WeakSet[Viewer] = WeakSet()
 """Every viewer that there is, visible or not."""

@@ -16,6 +16,7 @@ from typing import Any
 from ..core.engines import ENGINES, JOB_OPTIONS
 from ..core.server import core_command, open_core
 from ..errors import ASK_TO_INSTALL, Cancelled, CoreUnreachable, RefColorizeError
+from ..plurals import count_of
 
 __all__ = [
     "Submission",
@@ -120,7 +121,7 @@ class Submission:
 
     def title(self) -> str:
         """Return the outcome in a few words."""
-        tasks = f"{self.tasks} task{'s' * (self.tasks != 1)}"
+        tasks = count_of(self.tasks, "task")
         title = ENGINES[self.engine].title
         return f"{title}: {tasks} submitted" if self.submitted else f"{title}: {tasks} written, not submitted"
 

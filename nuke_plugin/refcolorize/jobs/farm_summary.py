@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from ..core.engines import ENGINES
+from ..plurals import count_of
 from .farm import SubmitOptions
 
 __all__ = ["FarmShot", "count_tasks", "summarize"]
@@ -62,8 +63,8 @@ def summarize(shot: FarmShot, options: SubmitOptions) -> str:
     count, tasks = len(shot.frames), count_tasks(shot, options)
     whole = count == shot.frames[-1] - shot.frames[0] + 1
     range_text = f"{shot.frames[0]}-{shot.frames[-1]}{'' if whole else ', not all of them'}"
-    parts = [f"{count} frame{'s' * (count != 1)} ({range_text}) from {_count(len(shot.keys), 'keyframe')}"]
-    parts.append(f"in about {_count(tasks, 'task')}, more if the shot has cuts")
+    parts = [f"{count_of(count, 'frame')} ({range_text}) from {count_of(len(shot.keys), 'keyframe')}"]
+    parts.append(f"in about {count_of(tasks, 'task')}, more if the shot has cuts")
     if options.writes:
         parts.append(f"then {', '.join(options.writes)}")
     where = [f"{name.replace('_', ' ')} {value}" for name in _PLACES if (value := getattr(options, name))]
@@ -71,7 +72,3 @@ def summarize(shot: FarmShot, options: SubmitOptions) -> str:
 
 
 _PLACES = ("pool", "secondary_pool", "group", "show", "facility")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

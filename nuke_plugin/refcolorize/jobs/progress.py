@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..plurals import count_of
+
 __all__ = [
     "ASKS_ABOUT_KEYS",
     "PAUSED",
@@ -117,7 +119,7 @@ class Progress:
         """Return one line for the artist. Warnings are counted while the job runs, and listed when it has ended."""
         warnings = list(dict.fromkeys(self.warnings))
         count = len(warnings)
-        counted = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
+        counted = f" ({count_of(count, 'warning')})" if warnings and not self.ended else ""
         remarks = [text.rstrip(".") for text in (*(warnings if self.ended else ()), *self.notes, self.notice) if text]
         state = self._describe_state()  # the core's error ends in a full stop
         return ". ".join([f"{state.rstrip('.') if remarks else state}{counted}", *remarks])
@@ -139,7 +141,7 @@ class Progress:
         if self.state == "queued":
             return f"{self.name}: {PAUSED if self.is_paused else 'waiting in the queue'}"
         if self.state == "done":
-            return f"{self.name} is done: {self.total} frame{'s' * (self.total != 1)}"
+            return f"{self.name} is done: {count_of(self.total, 'frame')}"
         if self.state == "cancelled" and not self.total and self.error:
             return self.error
         if self.state == "cancelled":

@@ -13,7 +13,17 @@ from ..errors import Cancelled, CoreRefused, RefColorizeError
 from ..host.main_thread import in_main_thread
 from .progress import REASONS, describe_colorless
 
-__all__ = ["COLORIZE", "SUBMIT", "WRITE", "Action", "find_flaws", "keep_flaws", "last_flaws", "require_color"]
+__all__ = [
+    "COLORIZE",
+    "SUBMIT",
+    "WRITE",
+    "Action",
+    "find_flaws",
+    "forget_flaws",
+    "keep_flaws",
+    "last_flaws",
+    "require_color",
+]
 
 _CANCEL = "Cancel"
 _last: dict[str, dict[int, str]] = {}  # by the node's full name
@@ -79,6 +89,11 @@ def keep_flaws(name: str, flaws: Mapping[int, str]) -> None:
         flaws: Keyframe -> a key of `progress.REASONS`.
     """
     _last[name] = dict(flaws)
+
+
+def forget_flaws() -> None:
+    """Forget the keyframes without colour of every node: another script has nodes of the same names."""
+    _last.clear()
 
 
 def require_color(

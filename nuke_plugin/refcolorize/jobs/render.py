@@ -22,13 +22,13 @@ from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
-from ..node.shown_version import withdraw
+from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import PREVIEW, Results, write_before
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .progress import Progress
 from .render_task import RenderTask
-from .running_tasks import find_running, live_tasks
+from .running_tasks import find_running, live_tasks, needs_inputs
 
 __all__ = ["RenderTask", "cancel", "clean_up", "colorize", "follow", "preview", "reattach"]
 
@@ -58,7 +58,8 @@ def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
 
 def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
-    known = {version.number for version in node_results.versions(node)}
+    known = {version.number for version in node_results.versions(node, request.view)}
+    leave_withdrawn(node)  # or it would be what the node showed before
     version, shown = shots.claim(node, request), node_results.remember(node)
     is_new = version.number not in known
     if find_running(version.path) is None:
@@ -164,8 +165,10 @@ def clean_up(node: nuke.Node) -> None:
     Raises:
         RefColorizeError: If inputs are rendered, for any node: nodes may share a folder. As `cleaning.clean_up`.
     """
-    if any(task.renders_inputs for task in live_tasks):
-        raise RefColorizeError(f"{node.name()}: inputs are being rendered. Wait for that, or press Cancel first.")
+    if needs_inputs():
+        raise RefColorizeError(
+            f"{node.name()}: inputs are being rendered for a run or a farm. Wait for that, or press Cancel first."
+        )
     cleaning.clean_up(node)
 
 
@@ -213,7 +216,7 @@ def _reattach(jobs: list[tuple[nuke.Node, str]]) -> None:
     with suppress(RefColorizeError):
         client = server.find()
         for node, job in jobs if client is not None else []:
-            with suppress(CoreRefused):  # the core no longer knows the job
+            with suppress(CoreRefused, ValueError):  # the core no longer knows the job, or the node was deleted
                 answer = client.job(job) if client is not None else {"state": ""}
                 if answer["state"] in _LIVE_STATES:
                     in_main_thread(follow, node)

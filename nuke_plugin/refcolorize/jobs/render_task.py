@@ -16,6 +16,7 @@ from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefCo
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import node_results, nodes, scripts
 from ..node.frames_on_disk import count_frames
+from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.versions import write_confidence, write_thumbnail
 from .audience import is_shown
@@ -32,13 +33,6 @@ _RELOAD_SECONDS = 5.0
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 _DELETED = "The node was deleted before the core had its job."
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
-
-
-def _is_in_script(node: nuke.Node) -> bool:
-    try:
-        return nuke.toNode(node.fullName()) is not None
-    except ValueError:  # Nuke raises it for a deleted node
-        return False
 
 
 class RenderTask(BackgroundTask):
@@ -109,6 +103,11 @@ class RenderTask(BackgroundTask):
         """Return whether a second Nuke still renders the inputs."""
         return self._pending is not None and not self.progress.ended
 
+    @property
+    def has_unsent_preview(self) -> bool:
+        """Return whether it is a preview that the core does not know yet, so that only the task knows its inputs."""
+        return bool(self._preview_frames) and not self.job and not self.progress.ended
+
     def has_same_inputs(self, plan: ShotPlan, preview_frames: Sequence[int]) -> bool:
         """Return whether the task renders the inputs of a plan, for a job of the same kind.
 
@@ -175,7 +174,7 @@ class RenderTask(BackgroundTask):
         request = rendering.wait(is_cancelled=self._is_cancelled, report=self._report_inputs)
         self.progress.add_note(rendering.note)
         make_job = self._pending.make_job
-        job = in_main_thread(lambda: make_job(request) if _is_in_script(self._node) else None)
+        job = in_main_thread(lambda: make_job(request) if is_in_script(self._node) else None)
         if job is None:
             raise Cancelled("The node was deleted while its inputs were rendered.")
         self.path, self._job, self.progress.name = job.path, job, job.name
@@ -193,7 +192,7 @@ class RenderTask(BackgroundTask):
             return
         self.progress.preparing = "looking at the keyframes"
         self._report([])
-        name = in_main_thread(lambda: self.node_name if _is_in_script(self._node) else "")
+        name = in_main_thread(lambda: self.node_name if is_in_script(self._node) else "")
         if not name:
             raise Cancelled(_DELETED)
         flaws = find_flaws(client, self._job.shot, name)
@@ -206,7 +205,7 @@ class RenderTask(BackgroundTask):
             on_question=lambda: self._report_inputs(ASKS_ABOUT_KEYS, 0),
         )
         self._raise_if_cancelled()
-        if not in_main_thread(_is_in_script, self._node):
+        if not in_main_thread(is_in_script, self._node):
             raise Cancelled(_DELETED)
         self.progress.preparing = ""
 
@@ -334,7 +333,7 @@ class RenderTask(BackgroundTask):
 
         The job runs on if the script cannot be saved. A copy beside the version's frames names the job then.
         """
-        if not _is_in_script(self._node):  # the open script is another one
+        if not is_in_script(self._node):  # the open script is another one
             return
         nodes.store_job(self._node, self.job)
         if not nuke.GUI:
@@ -386,7 +385,7 @@ class RenderTask(BackgroundTask):
             was_saved = not nuke.root().modified()
             with suppress(ValueError):  # Nuke raises it for a deleted node, whose version is removed all the same
                 self._job.withdraw(bool(self.job))
-            if nuke.GUI and was_saved and _is_in_script(self._node) and not self._preview_frames:
+            if nuke.GUI and was_saved and is_in_script(self._node) and not self._preview_frames:
                 try:
                     scripts.save()
                 except RefColorizeError as error:

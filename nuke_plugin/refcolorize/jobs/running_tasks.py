@@ -8,11 +8,23 @@ from ..node.frame_names import same_files
 
 if TYPE_CHECKING:
     from .render_task import RenderTask
+    from .submit import SubmitTask
 
-__all__ = ["find_running", "is_busy", "last_state", "last_states", "live_tasks", "wants_core"]
+__all__ = [
+    "find_running",
+    "is_busy",
+    "last_state",
+    "last_states",
+    "live_submissions",
+    "live_tasks",
+    "needs_inputs",
+    "wants_core",
+]
 
 live_tasks: list[RenderTask] = []
 """The tasks that have begun and not ended. A list: several previews of a node may write to the same pattern."""
+live_submissions: list[SubmitTask] = []
+"""The farm submissions that have begun and not ended."""
 last_states: dict[str, str] = {}
 """The state in which the last task has left a job, by the job's id."""
 
@@ -33,6 +45,14 @@ def is_busy(name: str) -> bool:
         name: The node's full name.
     """
     return any(task.node_name == name for task in tuple(live_tasks))
+
+
+def needs_inputs() -> bool:
+    """Return whether a task of this Nuke renders inputs, or has some that no version and no job names yet."""
+    runs, submissions = tuple(live_tasks), tuple(live_submissions)
+    return any(run.renders_inputs or run.has_unsent_preview for run in runs) or any(
+        submission.renders_inputs for submission in submissions
+    )
 
 
 def last_state(job: str) -> str:

@@ -23,18 +23,21 @@ from ..node import node_results, nodes, scripts, shots
 from ..node.frame_names import same_files
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
+from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotRequest
-from ..node.shown_version import withdraw
+from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import Version
+from ..node.write_nodes import writes_below
 from . import farm
 from .farm import Submission, SubmitOptions
 from .farm_summary import FarmShot
 from .input_rendering import InputRendering
 from .progress import ASKS_ABOUT_KEYS
 from .reference_check import SUBMIT, WRITE, keep_flaws, require_color
+from .running_tasks import live_submissions
 from .task import BackgroundTask
 
-__all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
+__all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot"]
 
 
 def submit(node: nuke.Node, *, confirmed: bool = False, **options: Any) -> SubmitTask:
@@ -167,7 +170,8 @@ class _WrittenShot:
 
 
 def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
-    known = {version.number for version in node_results.versions(node)}
+    known = {version.number for version in node_results.versions(node, request.view)}
+    leave_withdrawn(node)  # or it would be what the node showed before
     version, shown = shots.claim(node, request), node_results.remember(node)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
@@ -184,6 +188,7 @@ def _save_script(node: nuke.Node, shot: Path) -> None:
 
 def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
     version = Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0)
+    leave_withdrawn(node)
     shown = node_results.remember(node)
     if not version.shot_file.is_file():
         file = version.shot_file.as_posix()
@@ -193,34 +198,6 @@ def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
         node_results.use_version(node, number)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, is_new=False)
-
-
-def writes_below(node: nuke.Node) -> list[str]:
-    """Return the names of the enabled Write nodes at the script's top level that the node's picture reaches.
-
-    Args:
-        node: The node to start from.
-    """
-    writes: set[str] = set()
-    visited = {node.fullName()}
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        below = (
-            [current.parent()] if current.Class() == "Output" else current.dependent(nuke.INPUTS | nuke.HIDDEN_INPUTS)
-        )
-        for other in below:
-            if other.fullName() not in visited:
-                visited.add(other.fullName())
-                pending.append(other)
-                if _is_renderable(other):
-                    writes.add(other.name())
-    return sorted(writes)
-
-
-def _is_renderable(node: nuke.Node) -> bool:
-    """Return whether this is a Write node that a farm can render: enabled, and at the top level."""
-    return node.Class() == "Write" and node.fullName() == node.name() and not node["disable"].value()
 
 
 def _chosen_writes(node: nuke.Node, options: SubmitOptions) -> list[str]:
@@ -290,6 +267,27 @@ class SubmitTask(BackgroundTask):
         self._notice = " ".join(text for text in (self._notice, note) if text)
         self.line = farm.shell_line(self._arguments)
 
+    @property
+    def renders_inputs(self) -> bool:
+        """Return whether inputs are rendered that no version names yet."""
+        return self._rendering is not None and self._written is None and not self.ended
+
+    def begin(self) -> SubmitTask:
+        """Start the task, and list it among the running ones until it ends.
+
+        Returns:
+            The task itself, which has ended if there is no GUI.
+
+        Raises:
+            RefColorizeError: Without a GUI, if the task failed or was cancelled.
+        """
+        live_submissions.append(self)
+        return super().begin()
+
+    def _unregister(self) -> None:
+        with suppress(ValueError):  # already removed
+            live_submissions.remove(self)
+
     def wait_for(self, rendering: InputRendering) -> None:
         """Let the task wait for a second Nuke before it writes the shot.
 
@@ -343,7 +341,7 @@ class SubmitTask(BackgroundTask):
             return
         was_saved = not nuke.root().modified()
         withdraw(self._node, written.version, shown=written.shown, discard=written.is_new, has_job=False)
-        if was_saved and nuke.toNode(self._node.fullName()) is not None:
+        if was_saved and is_in_script(self._node):
             scripts.save()
 
     def _render_inputs(self) -> None:
@@ -352,7 +350,14 @@ class SubmitTask(BackgroundTask):
             return
         request = self._rendering.wait(is_cancelled=self._is_cancelled, report=self._report_inputs)
         note = self._rendering.note
-        in_main_thread(lambda: self.take_shot(_write_new_shot(self._node, request), note=note))
+        in_main_thread(lambda: self._take_new_shot(request, note))
+
+    def _take_new_shot(self, request: ShotRequest, note: str) -> None:
+        """Write the shot. The script may have got another name and other Write nodes while the inputs were rendered."""
+        if not is_in_script(self._node):
+            raise Cancelled("The node was deleted while its inputs were rendered.")
+        self._script, self._writes = require_script(), _chosen_writes(self._node, self._options)
+        self.take_shot(_write_new_shot(self._node, request), note=note)
 
     def _report_inputs(self, text: str, percent: int) -> None:
         self._show_bar(f"{self._version}: {text}", percent)

@@ -3,7 +3,8 @@
 These are kept:
 - the newest version;
 - a version that a RefColorize node or a Read of the open script uses;
-- a version that another script in the same folder names (other artists' scripts may share the results);
+- a version that a script in the same folder names, as it is saved (other artists' scripts may share the results, and
+  this one may be closed without being saved);
 - a version that a job of the core is writing;
 - a version that a farm has not finished;
 - a version whose folder holds a file that RefColorize did not write;
@@ -25,6 +26,7 @@ import nuke
 from ..core import server
 from ..core.engines import ENGINES
 from ..errors import RefColorizeError
+from ..plurals import count_of
 from . import node_results, nodes
 from .frame_names import FrameName
 from .script_nodes import all_of_class
@@ -58,7 +60,7 @@ class Removal:
         names = ", ".join(path.name for path in self.versions)
         count = len(self.inputs)
         parts = [f"version{'s' * (len(self.versions) != 1)} {names}"] if self.versions else []
-        parts += [f"{count} rendered input{'s' * (count != 1)}"] if count else []
+        parts += [count_of(count, "rendered input")] if count else []
         return f"{' and '.join(parts)}, {_format_size(self.size)}" if parts else "nothing"
 
 
@@ -109,7 +111,7 @@ def plan(node: nuke.Node) -> Removal:
     outputs = _live_outputs()
     paths = [*_paths_in_script(), *outputs]
     kept = [version for version in versions if _is_kept(version, results, paths) or version == versions[-1]]
-    named = list(_names_in_other_scripts(kept, versions, results))
+    named = list(_names_in_scripts(kept, versions, results))
     kept += [version for version in versions if version not in kept and version.name in named]
     old = [Path(version.path).parent for version in versions if version not in kept]
     inputs = [] if _has_job(outputs, results) else _unused_inputs(results.folder / _INPUTS, kept)
@@ -168,13 +170,13 @@ def _paths_in_script() -> list[str]:
     return paths
 
 
-def _names_in_other_scripts(kept: list[Version], versions: list[Version], results: Results) -> Iterator[str]:
-    """Yield the names of versions that other scripts in this script's folder use, backups and autosaves included."""
+def _names_in_scripts(kept: list[Version], versions: list[Version], results: Results) -> Iterator[str]:
+    """Yield the names of versions that scripts in this script's folder use, backups and autosaves included."""
     name = str(nuke.root()["name"].value())
     old = [version for version in versions if version not in kept]
     for path in Path(name).parent.glob("*.nk*") if name and old else ():
         with suppress(OSError):
-            if path.is_file() and path.stat().st_size < _MAX_SCRIPT_BYTES and path != Path(name):
+            if path.is_file() and path.stat().st_size < _MAX_SCRIPT_BYTES:
                 text = path.read_text(encoding="utf-8", errors="replace")
                 yield from (version.name for version in old if f"{results.stem}_{version.name}." in text)
 

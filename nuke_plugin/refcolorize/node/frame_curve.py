@@ -26,11 +26,11 @@ class FrameCurve:
     """The confidence of the frames of a version, read from their headers. A file that stays is read once. Any thread.
 
     Args:
-        path: The path of the frames, with #### or, as Nuke's knobs have it, with %04d; "" for none.
+        path: The path of the frames, with ####; "" for none.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = re.sub(r"%0?(\d*)d", lambda match: "#" * int(match[1] or 1), path)
+        self._path = path
         self._known: dict[str, tuple[tuple[int, int], float | None]] = {}
 
     def read(self) -> tuple[tuple[int, float], ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Optional
 
-__all__ = ["FrameName", "same_files"]
+__all__ = ["FrameName", "same_files", "with_hashes"]
 
 _FIELD = re.compile(r"#+|%(?:0[0-9]+)?d")
 _FIELD_IN_FOLDER = re.compile(r"##+|%0[0-9]+d")
@@ -96,6 +96,16 @@ def same_files(one: str, other: str) -> bool:
     if a is None or b is None:
         return one == other
     return _is_same_path(a.folder, b.folder) and (a.head, a.tail, a.digits) == (b.head, b.tail, b.digits)
+
+
+def with_hashes(path: str) -> str:
+    """Return a path with #### for the frame number; the same path if it is no name that `FrameName` knows.
+
+    Args:
+        path: A path, as a File knob has it: with #### or with %04d.
+    """
+    name = FrameName.parse(path)
+    return path if name is None else str(name)
 
 
 def _is_same_path(one: str, other: str) -> bool:

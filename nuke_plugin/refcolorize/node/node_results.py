@@ -10,7 +10,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import node_ids, variables, views, withdrawn
-from .frame_names import same_files
+from .frame_names import same_files, with_hashes
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
 
@@ -77,19 +77,20 @@ _SHOWN = _ResultRead("Result", "version", "result_file")
 _COMPARED = _ResultRead("Compared", "compare", "compare_file")
 
 
-def results(node: nuke.Node) -> Results:
+def results(node: nuke.Node, view: str | None = None) -> Results:
     """Return the folder of the node's results. It is relative if the script is not saved and no folder is given.
 
     A script with several views has one folder for each view, so one eye never shows the result of the other.
 
     Args:
         node: A RefColorize node.
+        view: The view; None for the one that the node colours now.
     """
     name = node_ids.node_id(node)
     folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     own = Path(project) / folder / name
-    return Results(own / views.of(node) if views.is_stereo() else own, name)
+    return Results(own / (view or views.of(node)) if views.is_stereo() else own, name)
 
 
 def shown_path(node: nuke.Node) -> str:
@@ -98,7 +99,7 @@ def shown_path(node: nuke.Node) -> str:
     Args:
         node: A RefColorize node.
     """
-    return str(node["result_file"].value()).replace("%V", views.of(node))
+    return with_hashes(str(node["result_file"].value()).replace("%V", views.of(node)))
 
 
 def is_showing(node: nuke.Node, path: str) -> bool:
@@ -132,13 +133,14 @@ def _used_reads(node: nuke.Node) -> list[_ResultRead]:
     return [_SHOWN, _COMPARED] if can_compare and node[_COMPARED.version].value() != "none" else [_SHOWN]
 
 
-def versions(node: nuke.Node) -> list[Version]:
+def versions(node: nuke.Node, view: str | None = None) -> list[Version]:
     """Return the versions on disk, the oldest first; empty if there is no output folder yet.
 
     Args:
         node: A RefColorize node.
+        view: As for `results`.
     """
-    return results(node).versions()
+    return results(node, view).versions()
 
 
 def use_version(node: nuke.Node, number: int) -> None:
@@ -180,6 +182,7 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
         frames: The frames that it will have, in ascending order; empty to look at the files on disk.
     """
     names = _names(node)
+    withdrawn.forget(results(node).pattern(name))
     if name not in (PREVIEW, *names):
         names.append(name)
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():

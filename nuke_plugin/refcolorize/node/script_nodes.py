@@ -6,7 +6,19 @@ from typing import cast
 
 import nuke
 
-__all__ = ["all_of_class"]
+__all__ = ["all_of_class", "is_in_script"]
+
+
+def is_in_script(node: nuke.Node) -> bool:
+    """Return whether a node is in the open script: it was not deleted, and no other script was opened.
+
+    Args:
+        node: A node that was in the script once.
+    """
+    try:
+        return nuke.toNode(node.fullName()) is not None
+    except ValueError:  # Nuke raises it for a deleted node
+        return False
 
 
 def all_of_class(class_name: str) -> list[nuke.Node]:

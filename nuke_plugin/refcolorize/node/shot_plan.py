@@ -22,10 +22,12 @@ class ShotRequest:
     Attributes:
         shot: A Shot as JSON data (see stcolor_core/shots).
         frames: The frames to colour, in ascending order.
+        view: The view that it colours, whichever is shown by now.
     """
 
     shot: dict[str, Any]
     frames: tuple[int, ...]
+    view: str
 
     @property
     def made_from(self) -> str:

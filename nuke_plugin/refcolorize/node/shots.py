@@ -153,7 +153,7 @@ def claim(node: nuke.Node, request: ShotRequest) -> Version:
         request: From `build`.
     """
     first, last = request.frames[0], request.frames[-1]
-    return _results(node).claim(request.shot, first=first, last=last, made_from=request.made_from)
+    return _results(node, request.view).claim(request.shot, first=first, last=last, made_from=request.made_from)
 
 
 def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
         node: A RefColorize node.
         request: From `build_frame_request`.
     """
-    results = _results(node)
+    results = _results(node, request.view)
     last = next((version for version in reversed(results.versions()) if version.frames), None)
     return with_output(request.shot, results.pattern(PREVIEW), reuse=last.path if last else None)
 
@@ -217,7 +217,7 @@ def _make_plan(
             rendered["references"] = [{"path": paths["ref"], "colorspace": space, "alpha": alpha}]
         if "matte" in paths:
             rendered["mattes"] = [{"path": paths["matte"]}]
-        return ShotRequest({**shot, **rendered}, tuple(frames))
+        return ShotRequest({**shot, **rendered}, tuple(frames), view)
 
     return ShotPlan(tuple(renders), view, _wants_background(node), finish)
 
@@ -377,9 +377,9 @@ def _layers(node: nuke.Node) -> dict[str, Any]:
     return {"layers": list(_FEW_LAYERS)} if few else {}
 
 
-def _results(node: nuke.Node) -> Results:
+def _results(node: nuke.Node, view: str | None = None) -> Results:
     nodes.ensure_id(node)
-    results = node_results.results(node)
+    results = node_results.results(node, view)
     if variables.has_variables(str(results.folder)):
         raise RefColorizeError(
             f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."

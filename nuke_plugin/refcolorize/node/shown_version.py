@@ -9,17 +9,30 @@ from typing import cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import keyframes, node_results, nodes
+from ..host.main_thread import call_later
+from . import keyframes, node_results, nodes, withdrawn
 from .frame_curve import read_confidence
-from .frame_names import same_files
+from .frame_names import same_files, with_hashes
+from .frames_on_disk import count_frames
 from .inputs import find_files, find_read
+from .script_nodes import is_in_script
 from .versions import PREVIEW, Results, Version, write_confidence
 
-__all__ = ["bake", "create_read", "find_shown", "go_to_weakest", "weakest_frame", "withdraw"]
+__all__ = [
+    "bake",
+    "create_read",
+    "find_shown",
+    "go_to_weakest",
+    "leave_withdrawn",
+    "ui_updated",
+    "weakest_frame",
+    "withdraw",
+]
 
 _READ_OFFSET = 110  # to the right of the node, in pixels of the node graph
 _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
+_NOTHING = node_results.Shown("none", "", 1, 1)
 
 
 def withdraw(
@@ -45,14 +58,54 @@ def withdraw(
         shown = node_results.Shown.from_json(version.before())
     if discard and (not has_job or results.retire_number(version)):
         results.discard(version)
+    before = shown or _NOTHING
+    withdrawn.keep(version.path, before._asdict())
+    name = str(node.fullName()) if is_in_script(node) else ""  # a deleted one may have left copies
+    for each in nodes.all_nodes():
+        if each.fullName() == name or node_results.is_showing(each, version.path):
+            _stop_showing(each, version.path, before)
+
+
+def _stop_showing(node: nuke.Node, path: str, before: node_results.Shown) -> None:
+    """Show what was shown before a version that came to nothing, without an undo step."""
     nuke.Undo.disable()
     try:
-        for each in nodes.all_nodes():
-            if each.fullName() == node.fullName() or node_results.is_showing(each, version.path):
-                with suppress(RuntimeError):  # a published LiveGroup cannot be edited
-                    node_results.stop_showing(each, version.path, shown or node_results.Shown("none", "", 1, 1))
+        with suppress(RuntimeError):  # a published LiveGroup cannot be edited
+            node_results.stop_showing(node, path, before)
     finally:
         nuke.Undo.enable()
+
+
+def leave_withdrawn(node: nuke.Node) -> None:
+    """Show what was shown before a version that came to nothing, if undo or redo has shown that version again.
+
+    It makes no undo step. A version that has frames by now, because its job was resumed, stays.
+
+    Args:
+        node: A RefColorize node.
+    """
+    for path in _withdrawn_paths(node):
+        _stop_showing(node, path, node_results.Shown.from_json(withdrawn.kept(path) or {}) or _NOTHING)
+
+
+def _withdrawn_paths(node: nuke.Node) -> list[str]:
+    """Return the paths of the versions that a node reads and that came to nothing."""
+    if not withdrawn.has_kept():  # as a rule, and this is asked often
+        return []
+    paths = {with_hashes(text.replace("%V", view)) for text in node_results.result_paths(node) for view in nuke.views()}
+    return [path for path in sorted(paths) if withdrawn.kept(path) is not None and not count_frames(path)]
+
+
+def ui_updated() -> None:
+    """Leave a version that came to nothing; a callback for nuke.addUpdateUI, since undo and redo call no other one."""
+    node = nuke.thisNode()
+    if withdrawn.has_kept() and nodes.is_refcolorize(node) and _withdrawn_paths(node):
+        call_later(lambda: _leave_if_there(node), key=("leave withdrawn", str(node.fullName())))
+
+
+def _leave_if_there(node: nuke.Node) -> None:
+    with suppress(ValueError):  # Nuke raises it for a deleted node
+        leave_withdrawn(node)
 
 
 def weakest_frame(node: nuke.Node) -> int:

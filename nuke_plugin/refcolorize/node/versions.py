@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ _ABOUT_FILE = "about.json"  # of a version: its comment, its confidence, and wha
 _THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
+_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ class Results:
         number = max([withdrawn.last_number(self.folder), *(version.number for version in versions)])
         try:
             version = self._make_version(number + 1)
+            self._remove_abandoned([each for each in versions if not each.frames])
             colored = [earlier.path for earlier in versions if earlier.frames]  # one that failed at once has none
             written = with_output(shot, version.path, reuse=colored[-1] if colored else None)
             _write_json(version.shot_file, written)
@@ -216,6 +219,18 @@ class Results:
         except OSError:
             return False
         return True
+
+    @staticmethod
+    def _remove_abandoned(versions: Iterable[Version]) -> None:
+        """Remove the folders with nothing in them, which earlier plug-ins left behind when a run failed at once.
+
+        A young one may be that of another Nuke, which is about to write the shot into it.
+        """
+        for version in versions:
+            folder = version.shot_file.parent
+            with suppress(OSError):  # something is in it
+                if folder.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                    folder.rmdir()
 
     def _make_version(self, number: int) -> Version:
         """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""

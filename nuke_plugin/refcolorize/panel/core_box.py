@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from ..plurals import count_of
 from .buttons import make_button
-from .view import CoreStatus
+from .state import CoreStatus
 from .wrap_row import WrapRow
 from .wrapped_text import WrappedText
 
@@ -96,7 +97,7 @@ class CoreBox(QtWidgets.QWidget):
 
     def _ask(self) -> None:
         """Ask before the core stops; the question is in the panel, since a modal window may freeze Nuke."""
-        jobs = f"{self._jobs} job{'s' * (self._jobs != 1)} of this machine" if self._jobs else ""
+        jobs = f"{count_of(self._jobs, 'job')} of this machine" if self._jobs else ""
         running = f"{jobs} will wait until the core starts again. Finished frames stay. " if jobs else ""
         self.question.setText(f"{running}Stop the core?")
         self.answers.show()

@@ -16,13 +16,14 @@ from ..jobs.farm import Submission, SubmitOptions
 from ..jobs.farm_choices import FarmChoices
 from ..jobs.farm_summary import summarize
 from ..node import node_results
+from ..node.write_nodes import writes_below
 from .buttons import make_button
 from .farm_form import FarmForm
 from .scrolled_column import ScrolledColumn
 from .weak_action import weak_action
 from .wrapped_text import WrappedText
 
-__all__ = ["FarmDialog", "open_for"]
+__all__ = ["FarmDialog", "close_all", "open_for"]
 
 _POLL_MILLISECONDS = 100
 _FORM_MILLISECONDS = 200
@@ -57,6 +58,13 @@ def open_for(node: nuke.Node) -> FarmDialog:
     return dialog
 
 
+def close_all() -> None:
+    """Close every dialog that is not busy, because the script is closed: another may have a node of the same name."""
+    for dialog in tuple(_open.values()):
+        if not dialog.is_busy():
+            dialog.close()
+
+
 class FarmDialog(QtWidgets.QDialog):
     """The dialog of one node. The last options are offered again in the next dialog of any node, until Nuke ends."""
 
@@ -71,8 +79,8 @@ class FarmDialog(QtWidgets.QDialog):
         self._waits = False  # whether a submission waits until Nuke is not rendering
         self.setWindowTitle(f"Render {self._name} on the farm")
         self.form = FarmForm(
-            writes=submit.writes_below(node),
-            versions=[version.number for version in node_results.versions(node)],
+            writes=writes_below(node),
+            versions=[version.number for version in node_results.versions(node) if version.shot_file.is_file()],
             previous=self._last_options,
             excluded=self._excluded_writes,
         )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ..core.engines import ENGINES
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.farm import SubmitOptions
+from ..plurals import count_of
 from .choice_line import ChoiceLine
 
 __all__ = ["FarmForm"]
@@ -123,14 +124,14 @@ class FarmForm(QtWidgets.QWidget):
             boxes.addWidget(_muted_label("There is no Write node below this node. The farm renders the colour only."))
 
     def _make_numbers(self, previous: SubmitOptions) -> None:
-        self.max_span = _spin(previous.max_span, least=1, most=_MAX_FRAMES, default="default", unit=" frames")
+        self.max_span = _spin(previous.max_span, least=1, most=_MAX_FRAMES, default="default", unit="frame")
         self.max_span.setToolTip(
             "The maximum number of frames in a task. With fewer frames more hosts share the shot; the result is the "
             "same. By default a task goes from keyframe to keyframe; on Deadline 10 it has 60 frames."
         )
-        self.chunk = _spin(previous.chunk, least=1, most=_MAX_TASKS, default="one task", unit=" tasks")
+        self.chunk = _spin(previous.chunk, least=1, most=_MAX_TASKS, default="one task", unit="task")
         self.chunk.setToolTip("How many tasks a host takes at once. They share its start-up time.")
-        self.handles = _spin(previous.handles, least=1, most=_MAX_HANDLES, default="none", unit=" frames")
+        self.handles = _spin(previous.handles, least=1, most=_MAX_HANDLES, default="none", unit="frame")
         self.handles.setToolTip(
             "How many frames before and after its own a Write reads, for example for a time offset or motion blur. The "
             "Write waits for the colour of these frames too. Otherwise it may read the grey plate there."
@@ -141,7 +142,7 @@ class FarmForm(QtWidgets.QWidget):
         self.priority.setToolTip("0 to 100; higher numbers run first.")
 
     def _make_switches(self, previous: SubmitOptions) -> None:
-        self.timeout = _spin(previous.timeout, least=1, most=_MAX_MINUTES, default="none", unit=" minutes")
+        self.timeout = _spin(previous.timeout, least=1, most=_MAX_MINUTES, default="none", unit="minute")
         self.timeout.setToolTip("A task that takes longer fails, and the farm tries it again.")
         self.proxy = QtWidgets.QCheckBox("Render at proxy size")
         self.proxy.setChecked(previous.proxy)
@@ -214,12 +215,25 @@ def _line_edit(text: str) -> ChoiceLine:
     return line
 
 
+class _Spin(QtWidgets.QSpinBox):
+    """A spin box with a unit, in the singular at 1. One below its least value stands for None."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+        self.valueChanged.connect(self._show_unit)
+        self._show_unit()
+
+    def _show_unit(self) -> None:
+        unit = count_of(self.value(), self._unit).partition(" ")[2]
+        self.setSuffix(f" {unit}" if self._unit else "")
+
+
 def _spin(value: int | None, *, least: int, most: int, default: str, unit: str) -> QtWidgets.QSpinBox:
     """Return a spin box for least..most. One below the least stands for None and shows the text `default`."""
-    spin = QtWidgets.QSpinBox()
+    spin = _Spin(unit)
     spin.setRange(least - 1, most)
     spin.setSpecialValueText(default)
-    spin.setSuffix(unit)
     spin.setValue(least - 1 if value is None else value)
     return spin
 

@@ -13,7 +13,7 @@ from ..errors import RefColorizeError
 from ..jobs import render
 from ..jobs.running_tasks import is_busy, last_state
 from ..node.frame_names import same_files
-from .view import NodeState, Snapshot
+from .state import NodeState, Snapshot
 
 __all__ = ["Follower"]
 

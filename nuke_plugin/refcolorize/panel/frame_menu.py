@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtWidgets
-from .view import Keyframe
+from .state import Keyframe
 
 __all__ = ["FrameMenu"]
 

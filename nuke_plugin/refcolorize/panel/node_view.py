@@ -11,7 +11,7 @@ from ..node import keyframes, node_results, nodes
 from ..node.frame_names import same_files
 from ..node.swatches import swatched_frames
 from ..node.versions import Version
-from .view import Keyframe, NodeState, ShotState, VersionRow
+from .state import Keyframe, NodeState, ShotState, VersionRow
 
 _HEAT = "confidence_overlay"  # nodes of earlier plug-ins lack it
 _RANGE_SECONDS = 3.0

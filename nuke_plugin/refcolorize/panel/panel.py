@@ -26,22 +26,13 @@ from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.running_tasks import is_busy, wants_core
-from ..node import keyframes, nodes, output_note
+from ..node import keyframes, nodes, output_note, shown_version
 from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, version_rows
 from .panel_actions import PanelActions
-from .view import (
-    NodeState,
-    Snapshot,
-    core_status,
-    gains,
-    is_working,
-    mark_keys,
-    note_text,
-    queue_rows,
-    suggestions,
-)
+from .state import NodeState, Snapshot
+from .view import core_status, gains, is_working, mark_keys, note_text, queue_rows, suggestions
 from .watch import CoreLink, Page, Picture, Update
 from .weak_action import weak_action
 
@@ -133,6 +124,13 @@ class Panel(PanelActions):
         except RuntimeError:  # Nuke has deleted the panel
             return False
 
+    def forget(self) -> None:
+        """Forget what is kept of nodes by their names, because the script is closed."""
+        self._pictures.clear()
+        self._versions_state, self._search_at, self._selected = (), 0.0, ""
+        with suppress(RuntimeError):  # Nuke has deleted the panel
+            self.references.show_pictures({})
+
     # ---- the node
 
     def _refresh(self) -> None:
@@ -146,6 +144,7 @@ class Panel(PanelActions):
         self._selected = name
         node = selected or self._shown_node() or self._first_node()
         if node is not None:
+            shown_version.leave_withdrawn(node)
             output_note.follow(node)
         self._show_node(read_node(node) if node is not None else None)
 
@@ -245,7 +244,7 @@ class Panel(PanelActions):
         """Show the queue, and the confidence, versions and warnings of the node's job."""
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
-        own = snapshot if snapshot.job == job else Snapshot(job)
+        own = (snapshot if snapshot.job == job else Snapshot(job)).about(node.frames_path if node else "")
         self.queue.show_rows(queue_rows(snapshot.jobs, own=job, paused=snapshot.paused))
         self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
         self.show_working(is_working=self._is_working)
@@ -256,9 +255,9 @@ class Panel(PanelActions):
             marked = mark_keys(node.shot, own.frames, last_flaws(node.name))
             self.references.show_node(replace(node, shot=marked, working=self._is_working))
             self.references.show_confidence(
-                confidence_curve(own.frames) or own.curve,
-                suggestions(own.frames, node.shot.keys),
-                gains(own.frames),
+                confidence_curve(own.shown_frames) or own.curve,
+                suggestions(own.shown_frames, node.shot.keys),
+                gains(own.shown_frames),
             )
             self._show_versions(node, own)
         if self._run_of_error != (job, self._is_working):

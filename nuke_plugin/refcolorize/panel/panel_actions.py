@@ -15,7 +15,7 @@ from ..jobs.render import clean_up
 from ..node import keyframes, node_results, nodes
 from .node_view import show_heat, toggle_key
 from .panel_face import PanelFace
-from .view import NodeState
+from .state import NodeState
 from .weak_action import weak_action
 
 __all__ = ["PanelActions"]

@@ -14,6 +14,8 @@ from .wrapped_text import WrappedText
 __all__ = ["NodeCombo", "PanelFace"]
 
 _WIDE = 760
+_NARROW = 300
+_MARGIN, _NARROW_MARGIN = 8, 4
 
 
 class PanelFace(QtWidgets.QWidget):
@@ -65,7 +67,7 @@ class PanelFace(QtWidgets.QWidget):
         empty_column.addWidget(self.create_node, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         page = QtWidgets.QWidget()
         inside = _column(page)
-        inside.setContentsMargins(8, 8, 8, 8)
+        self._page_column = inside
         inside.setSpacing(10)
         for widget in (self._empty_section, self._node_section, self.note):
             inside.addWidget(widget)
@@ -74,7 +76,6 @@ class PanelFace(QtWidgets.QWidget):
         scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(page)
         _column(self).addWidget(scroll)
         self._scroll, self._reveal = scroll, QtCore.QTimer(self)  # the question has its place a moment later
@@ -103,7 +104,9 @@ class PanelFace(QtWidgets.QWidget):
         return self._lower
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
-        """Arrange the lower half for the new width."""
+        """Arrange the lower half for the new width, and leave a narrow panel to its controls."""
+        side = _MARGIN if self.width() >= _NARROW else _NARROW_MARGIN
+        self._page_column.setContentsMargins(side, _MARGIN, side, _MARGIN)
         direction = QtWidgets.QBoxLayout.Direction
         self._lower.setDirection(direction.LeftToRight if self.width() >= _WIDE else direction.TopToBottom)
         super().resizeEvent(event)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .elided import ElidedLabel
-from .view import JobRow
+from .state import JobRow
 
 __all__ = ["QueueList"]
 
 _BAR_RANGE = 1000
+_BAR_HEIGHT = 18
 _ONE_LINE = 60  # digits that a line must have room for, if title, bar and Cancel are to stand side by side
 
 
@@ -75,10 +76,7 @@ class _JobWidget(QtWidgets.QWidget):
         self._job = job
         self._is_wide: bool | None = None
         self._title = ElidedLabel()
-        self.bar = QtWidgets.QProgressBar()
-        self.bar.setRange(0, _BAR_RANGE)
-        self.bar.setMaximumHeight(18)
-        self.bar.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.bar = _StateBar()
         self.cancel = QtWidgets.QToolButton()
         self.cancel.setText("Cancel")
         self.cancel.setAutoRaise(True)
@@ -121,8 +119,41 @@ class _JobWidget(QtWidgets.QWidget):
         self._title.setEnabled(row.live)
         self.setToolTip(f"{row.title}: {row.state}\n{row.tooltip}")
         self.bar.setValue(round(row.progress * _BAR_RANGE) if row.live else 0)
-        self.bar.setFormat(row.state.replace("%", "%%"))
+        self.bar.show_state(row.state)
         self.bar.setEnabled(row.live)
         self.bar.setAccessibleName(f"{row.title}: {row.state}")
         self.cancel.setVisible(row.live)
         self.cancel.setToolTip(f"Stop {row.title} after the current frame. Finished frames are kept.")
+
+
+class _StateBar(QtWidgets.QProgressBar):
+    """A progress bar with the state of a job, without its remark if there is no room: 37 of 100, 1 h 20 min left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = ""
+        self.setRange(0, _BAR_RANGE)
+        self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self._fit()
+
+    def show_state(self, state: str) -> None:
+        """Show a state; the row's tool tip has all of it."""
+        self._state = state
+        self._fit()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Show as much of the state as there is room for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:  # noqa: N802
+        """Do the same for another font."""
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.FontChange:
+            self._fit()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        self.setMaximumHeight(max(_BAR_HEIGHT, metrics.height() + 2))
+        fits = metrics.horizontalAdvance(self._state) <= self.width()
+        self.setFormat((self._state if fits else self._state.partition(",")[0]).replace("%", "%%"))

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
+from .state import NodeState, ShotState
 from .timeline import TimeLine
-from .view import NodeState, ShotState, hint_text
+from .view import hint_text
 from .wrap_row import WrapRow
 
 __all__ = ["ReferencesBox"]

@@ -20,7 +20,7 @@ from .buttons import make_button
 from .color_field import ColorField, color_icon
 from .weak_action import weak_action
 
-__all__ = ["SwatchDialog", "open_for"]
+__all__ = ["SwatchDialog", "close_all", "open_for"]
 
 _POLL_MILLISECONDS = 100
 _WAITING = "This waits until Nuke has finished rendering."
@@ -52,6 +52,12 @@ def open_for(node: nuke.Node) -> SwatchDialog:
     dialog.raise_()
     dialog.activateWindow()
     return dialog
+
+
+def close_all() -> None:
+    """Close every dialog, because the script is closed: another one may have a node of the same name."""
+    for dialog in tuple(_open.values()):
+        dialog.close()
 
 
 class SwatchDialog(QtWidgets.QDialog):
@@ -171,7 +177,10 @@ class SwatchDialog(QtWidgets.QDialog):
             self.objects.addTopLevelItem(item)
             self._items.append(item)
         self.filter.setVisible(len(self._items) >= _FILTER_FROM)
-        self._read_swatches()
+        try:
+            self._read_swatches()
+        except RefColorizeError as error:  # the artist has edited the lines since
+            self._show_note(str(error))
         self.objects.setCurrentItem(self._items[0])
         self.objects.setFocus()
 

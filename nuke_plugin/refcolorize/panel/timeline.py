@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets, point_of
 from .frame_menu import FrameMenu
+from .state import Keyframe, ShotState
 from .timeline_face import TimeLineFace
-from .view import Keyframe, ShotState
 
 __all__ = ["TimeLine"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .placing import Scale, frame_labels, pick_evenly, spread_boxes
-from .view import Keyframe, ShotState
+from .state import Keyframe, ShotState
 
 __all__ = ["TimeLineFace"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from ..plurals import count_of
 from .buttons import make_button
-from .view import VersionRow
+from .state import VersionRow
 from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]
@@ -22,6 +23,9 @@ _LEVELS = (  # how much of a row is shown, from most to least: the picture's siz
 )
 _COLUMNS = (("Version", 0), ("Keys", 0), ("Confidence", 0), ("Frames", 52), ("Comment", 40), ("Written", 72))
 """Each column's heading, and the width of the list in digits from which on there is room for it."""
+_NO_FRAMES = (
+    "Its run failed, or a farm has not begun it yet. Clean up removes it, unless a job works on it or it is the newest."
+)
 _HEADINGS = [heading for heading, _ in _COLUMNS]
 
 
@@ -241,8 +245,9 @@ def _tooltip(row: VersionRow) -> str:
     keys = ", ".join(map(str, row.keys))
     confidence = "" if row.confidence is None else f"Mean confidence {100 * row.confidence:.1f} %"
     lines = (
-        f"v{row.number:03d}, {row.frames} frames, {row.written}",
-        f"{row.missing} frame{'s' * (row.missing != 1)} missing on disk" if row.missing else "",
+        f"v{row.number:03d}, {count_of(row.frames, 'frame')}, {row.written}",
+        f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
+        _NO_FRAMES if not row.frames else "",
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

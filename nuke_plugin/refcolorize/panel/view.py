@@ -1,4 +1,4 @@
-"""The panel's state as plain data, and its texts. Does not import Qt or nuke, and uses no network.
+"""What the panel shows: texts and rows, made of its state. Does not import Qt or nuke, and uses no network.
 
 The core's answers are dictionaries; stcolor_core/service/messages.py describes them.
 """
@@ -6,20 +6,15 @@ The core's answers are dictionaries; stcolor_core/service/messages.py describes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from ..jobs.progress import PAUSED, REASONS, describe_colorless, time_left
+from ..plurals import count_of
+from .state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, Snapshot
 
 __all__ = [
-    "CoreStatus",
-    "JobRow",
-    "Keyframe",
-    "NodeState",
-    "ShotState",
-    "Snapshot",
-    "VersionRow",
     "core_status",
     "gains",
     "hint_text",
@@ -34,178 +29,6 @@ _MAX_ENDED = 3
 _MAX_SUGGESTIONS = 3
 _LIVE = ("queued", "running")
 _STATES = {"queued": "Waiting", "failed": "Failed", "cancelled": "Cancelled"}
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """A keyframe of the node: a frame whose reference is used.
-
-    Attributes:
-        frame: The frame.
-        used: False if the keyframe is switched off.
-        is_patch: Whether its reference covers only a part of the frame, as the last job found.
-        flaw: Why its reference gives no colour, to follow "ref"; "" if it does, or if nobody has looked yet.
-    """
-
-    frame: int
-    used: bool = True
-    is_patch: bool = False
-    flaw: str = ""
-
-
-@dataclass(frozen=True)
-class ShotState:
-    """A node's shot on the time line.
-
-    Attributes:
-        first: The first frame.
-        last: The last frame, included.
-        frame: The current frame (the play head), inside or outside first..last.
-        keys: The keyframes, in ascending order.
-        swatches: The frames that have swatches, in ascending order.
-    """
-
-    first: int
-    last: int
-    frame: int
-    keys: tuple[Keyframe, ...] = ()
-    swatches: tuple[int, ...] = ()
-
-    def key(self) -> Keyframe | None:
-        """Return the keyframe at the current frame; None if there is none."""
-        return next((key for key in self.keys if key.frame == self.frame), None)
-
-
-@dataclass(frozen=True)
-class NodeState:
-    """The state of a RefColorize node.
-
-    Attributes:
-        name: Its full name.
-        shot: Its frame range and keyframes.
-        status: Its status line.
-        job: The id of the job of its last Colorize; "" for none.
-        version: The version it shows, as in the knob: v001, "preview" or "none".
-        plate: Whether the input plate is connected.
-        reference: Whether the input ref is connected.
-        frames_path: The path of the frames that it shows, with ####; "" for none.
-        heat: Whether its heat overlay is on; None if it has none.
-        working: Whether its job is on the way, or waits for the core.
-    """
-
-    name: str
-    shot: ShotState
-    status: str = ""
-    job: str = ""
-    version: str = ""
-    plate: bool = True
-    reference: bool = True
-    frames_path: str = ""
-    heat: bool | None = None
-    working: bool = False
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The core's answers at one moment.
-
-    Attributes:
-        job: The id of the watched job; "" for none.
-        address: The core's address.
-        health: The answer of /v1/health; None if no core answered.
-        jobs: The jobs of the answer of /v1/queue, the newest first.
-        frames: The answer of /v1/jobs/{job}/frames; None if there is no such job.
-        warnings: The warnings of the watched job, the oldest first.
-        problem: Why no core answered, if more is known; else "".
-        curve: The confidence of the frames on disk, if no core says more: (frame, 0..1) in ascending order.
-        paused: Whether the queue is paused.
-        changed: When a file was last added to the frames that the node shows, or removed, in nanoseconds; 0 if there
-            are none.
-    """
-
-    job: str = ""
-    address: str = ""
-    health: Mapping[str, Any] | None = None
-    jobs: tuple[Mapping[str, Any], ...] = ()
-    frames: Mapping[str, Any] | None = None
-    warnings: tuple[str, ...] = ()
-    problem: str = ""
-    curve: tuple[tuple[int, float], ...] = ()
-    paused: bool = False
-    changed: int = 0
-
-    def own_job(self) -> Mapping[str, Any] | None:
-        """Return the state of the watched job; None if the core does not have it."""
-        return next((job for job in self.jobs if job["id"] == self.job), None)
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """A job in the queue.
-
-    Attributes:
-        id: The job's id.
-        title: Its name for the artist.
-        state: Its state as text.
-        progress: The finished part, 0..1.
-        live: Whether it is queued or running, so that it can be cancelled.
-        own: Whether it is the node's last job.
-        tooltip: Its error and its output path.
-    """
-
-    id: str
-    title: str
-    state: str
-    progress: float
-    live: bool
-    own: bool = False
-    tooltip: str = ""
-
-
-@dataclass(frozen=True)
-class VersionRow:
-    """A version on disk.
-
-    Attributes:
-        number: The version's number.
-        frames: How many frames are on disk.
-        written: When it was written, as text.
-        used: Whether the node shows it.
-        keys: Its keyframes, if their references are still on disk.
-        confidence: The mean over its frames, 0..1; None until the version is complete.
-        comment: The artist's comment.
-        thumbnail: A small JPEG of its middle frame; "" for none.
-        missing: How many frames that the core had finished are no longer on disk.
-    """
-
-    number: int
-    frames: int
-    written: str
-    used: bool = False
-    keys: tuple[int, ...] = ()
-    confidence: float | None = None
-    comment: str = ""
-    thumbnail: str = ""
-    missing: int = 0
-
-
-@dataclass(frozen=True)
-class CoreStatus:
-    """The state of the core for the artist.
-
-    Attributes:
-        running: Whether a core answers.
-        title: The first line.
-        detail: The second line: device, memory and models, or what to do.
-        jobs: How many jobs are queued or running.
-        starting: Whether it is being started.
-    """
-
-    running: bool
-    title: str
-    detail: str
-    jobs: int = 0
-    starting: bool = False
 
 
 def core_status(
@@ -266,7 +89,7 @@ def _job_row(job: Mapping[str, Any], *, own: str, paused: bool) -> JobRow:
 
 def _state_text(job: Mapping[str, Any]) -> str:
     if job["state"] == "done":
-        return f"Done, {job['total']} frame{'s' * (job['total'] != 1)}"
+        return f"Done, {count_of(job['total'], 'frame')}"
     if job["state"] != "running":
         return _STATES[job["state"]]
     if not job["total"]:
@@ -372,7 +195,7 @@ def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> t
     """Return up to three frames to suggest as keyframes: those of lowest confidence that are not keyframes yet.
 
     Args:
-        frames: The answer of /v1/jobs/{job}/frames, or None.
+        frames: `Snapshot.shown_frames`.
         keys: The node's keyframes.
     """
     existing = {key.frame for key in keys}

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Union
 
@@ -21,8 +22,10 @@ from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected_error
 from ..jobs.progress import confidence_curve
 from ..node.frame_curve import FrameCurve
+from ..node.frame_names import same_files
 from ..node.frames_on_disk import change_time
-from .view import Snapshot
+from ..node.versions import PREVIEW
+from .state import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
 
@@ -98,7 +101,7 @@ class CoreLink:
         Args:
             job: The job's id; "" for none.
             frames: The path of the frames that the node shows, which are read if the core does not have their
-                confidence; "" for none.
+                confidence; "" for none. Those of an earlier job of the node may be shown.
         """
         if self._watch is not None and (self._watch.job, self._watch.path) == (job, frames):
             return
@@ -200,6 +203,7 @@ class _Watch(threading.Thread):
         self._warnings: list[str] = []
         self._frames: Mapping[str, Any] | None = None
         self._frames_event = 0  # the last event that `_frames` includes
+        self._shown: tuple[tuple[object, ...], Mapping[str, Any] | None] = (), None  # the frames of another job
         self._fetched: set[int] = set()
 
     @property
@@ -215,7 +219,7 @@ class _Watch(threading.Thread):
         """Poll until the end."""
         while not self.ended:
             snapshot = self._poll()
-            if not confidence_curve(snapshot.frames):
+            if not confidence_curve(snapshot.shown_frames):
                 snapshot = replace(snapshot, curve=self._curve.read())
             self.snapshots.append(replace(snapshot, changed=change_time(self.path)))
             self._fetch_pictures()
@@ -234,7 +238,7 @@ class _Watch(threading.Thread):
         except Exception as error:  # noqa: BLE001  (as above)
             problem = str(unexpected_error(error))
         self._client, self._live = None, False
-        return Snapshot(self.job, problem=problem)
+        return Snapshot(self.job, self.path, problem=problem)
 
     def _read_state(self, client: Client) -> Snapshot:
         """Return the core's answers; if the job is live, wait for its next event first."""
@@ -243,15 +247,31 @@ class _Watch(threading.Thread):
         health, queue = client.health(), client.queue()
         jobs, paused = tuple(queue["jobs"]), bool(queue["paused"])
         own = next((job for job in jobs if job["id"] == self.job), None)
+        self._live = own is not None and own["state"] in ("queued", "running")
         if own is None:
-            self._live, self._frames = False, None
-            return Snapshot(self.job, client.url, health, jobs, paused=paused)
-        self._live = own["state"] in ("queued", "running")
-        self._take_events(client, wait=0)
-        if self._frames is None or self._frames_event != self._last_event:
-            self._frames, self._frames_event = client.frames(self.job), self._last_event
-        warnings = tuple(self._warnings)
-        return Snapshot(self.job, client.url, health, jobs, self._frames, warnings, paused=paused)
+            self._frames = None
+        else:
+            self._take_events(client, wait=0)
+            if self._frames is None or self._frames_event != self._last_event:
+                self._frames, self._frames_event = client.frames(self.job), self._last_event
+        warnings = tuple(self._warnings) if own is not None else ()
+        shown = self._shown_frames(client, jobs)
+        return Snapshot(self.job, self.path, client.url, health, jobs, self._frames, shown, warnings, paused=paused)
+
+    def _shown_frames(self, client: Client, jobs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Return the frames of the job that wrote what the node shows: an earlier one after a run that came to nothing.
+
+        A node that shows its plate or a preview shows no version, and the frames are those of its last job.
+        """
+        if not self.path or Path(self.path).parent.name == PREVIEW:
+            return self._frames
+        job = next((job for job in jobs if same_files(str(job["output"]), self.path)), None)
+        if job is None or job["id"] == self.job:
+            return None if job is None else self._frames
+        state = job["id"], job["state"], job["done"]
+        if self._shown[0] != state:
+            self._shown = state, client.frames(job["id"])
+        return self._shown[1]
 
     def _take_events(self, client: Client, *, wait: float) -> None:
         """Collect the warnings of the job's last run, which begins with a "queued" event without a message."""

@@ -35,13 +35,14 @@ class _Request:
 class MainThread:
     """The main thread is the one that makes this object. Requests wait until it calls `pump` or Qt's loop serves them.
 
-    serving: whether a request is being served. modal_turns: number of `pump` turns for which requests wait, since a
-    modal dialog is open.
+    serving: whether a request is being served. on_idle: called when there is nothing to do. modal_turns: number of
+    `pump` turns for which requests wait, since a modal dialog is open.
     """
 
     def __init__(self) -> None:
         self.serving = False
         self.modal_turns = 0
+        self.on_idle: Callable[[], None] = lambda: None
         self._thread = threading.current_thread()
         self._requests: queue.Queue[_Request] = queue.Queue()
         self._waker: Any = None
@@ -83,6 +84,7 @@ class MainThread:
                 request = self._requests.get(timeout=0.02)
             except queue.Empty:
                 self.modal_turns = max(0, self.modal_turns - 1)
+                self.on_idle()
                 continue
             if self.modal_turns:
                 self._requests.put(request)

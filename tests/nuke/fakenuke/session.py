@@ -64,6 +64,7 @@ class Session:
         self.scripts = Scripts(self)
         self.pictures = rendering.Pictures(self)
         self.root: Root = Root(self)
+        self.main_thread.on_idle = self._update_ui
 
     # ---- actions that would crash a real Nuke; they fail the test
 
@@ -81,6 +82,13 @@ class Session:
         self.main_thread.require()
         self.other_render, now = max(0, self.other_render - 1), bool(self.other_render)
         return now
+
+    def _update_ui(self) -> None:
+        """Call the callbacks of addUpdateUI, as Nuke does during idle. The fake does so after undo and redo only."""
+        if self.undo.has_moved:
+            self.undo.has_moved = False
+            for node in self.graph.all(None, self.root, True):
+                self.callbacks.call("UpdateUI", node)
 
     # ---- time
 

@@ -37,6 +37,7 @@ class History:
         self._open: Step | None = None
         self._depth = 0
         self.off = 0
+        self.has_moved = False  # whether something was undone or redone since Nuke was idle
 
     @property
     def names(self) -> list[str]:
@@ -95,6 +96,7 @@ class History:
         if self.done:
             step = self.done.pop()
             step.back()
+            self.has_moved = True
             self.undone.append(step)
 
     def redo(self) -> None:
@@ -102,6 +104,7 @@ class History:
         if self.undone:
             step = self.undone.pop()
             step.forth()
+            self.has_moved = True
             self.done.append(step)
 
 

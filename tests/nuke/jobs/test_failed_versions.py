@@ -113,6 +113,76 @@ def test_undo_after_a_failure_does_not_show_the_failed_version(nuke: Any, done: 
     assert shown(done.node) == before
 
 
+def test_redo_after_a_failure_does_not_bring_the_failed_version_back(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+    fail(done, pump)
+    for _ in range(2):  # the way back leaves redo as it was
+        nuke.undo()
+        nuke.redo()
+        assert done.node["version"].value() == "v002", "Nuke itself brings it back"
+        pump(until=lambda: shown(done.node) == before)
+        assert (offered(done.node), listed(done.node)) == (["none", "v001"], ["v001"])
+
+
+def test_redo_after_a_failure_compares_nothing_with_the_failed_version(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    fail(done, pump, meanwhile=lambda: done.node["compare"].setValue("v002"))
+    while nuke.Undo.undoSize():
+        nuke.undo()
+    while nuke.Undo.redoSize():
+        nuke.redo()
+    assert done.node["compare"].value() == "v002", "Nuke itself brings it back"
+    pump(until=lambda: (done.node["compare"].value(), done.node["compare_file"].value()) == ("none", ""))
+    assert done.node["version"].value() == "v001"
+
+
+def test_redo_shows_a_failed_version_whose_job_has_coloured_frames_since(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    fail(done, pump)
+    (done.results / "v002").mkdir()
+    (done.results / "v002" / "RefColorize1_v002.1001.exr").write_bytes(b"a frame")  # resumed from the page
+    nuke.undo()
+    nuke.redo()
+    idle = list[int]()
+    pump(until=lambda: idle.append(1) or len(idle) > 10)
+    assert done.node["version"].value() == "v002"
+
+
+def test_a_run_after_redo_that_fails_shows_what_was_shown_before_both(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+    fail(done, pump)
+    nuke.undo()
+    nuke.redo()
+    done.node["colorize"].execute()  # before Nuke is idle
+    pump(until=lambda: "v003 failed" in done.status)
+    pump(until=plugin_is_idle)
+    assert shown(done.node) == before
+
+
+def test_a_version_that_begins_again_under_its_number_stays_shown(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    """A run that was cancelled before the core had it leaves its number to the next one."""
+    done.node["light"].setValue("off")
+    done.node["colorize"].execute()
+    done.node["cancel"].execute()
+    pump(until=plugin_is_idle)
+    assert done.node["version"].value() == "v001"
+    done.node["colorize"].execute()
+    from refcolorize.node import shown_version
+
+    shown_version.leave_withdrawn(done.node)  # as the panel does at each look
+    assert done.node["version"].value() == "v002"
+    pump(until=lambda: done.status == "v002 is done: 6 frames")
+    pump(until=plugin_is_idle)
+
+
 def test_a_failed_run_leaves_no_folder_and_no_entry(done: Comp, pump: Callable[..., Any]) -> None:
     fail(done, pump)
     assert not (done.results / "v002").exists()
@@ -250,6 +320,24 @@ def test_a_copy_made_during_a_run_that_fails_shows_what_was_shown_before(
     fail(done, pump, meanwhile=lambda: copies.append(copy_of(nuke, done.node)))
     assert shown(done.node) == before
     assert shown(copies[0]) == before
+
+
+def test_a_copy_of_a_node_that_was_deleted_during_a_run_that_fails_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before, copies = shown(done.node), list[Any]()
+
+    def copy_and_delete() -> None:
+        copies.append(copy_of(nuke, done.node))
+        nuke.delete(done.node)
+
+    for frame in range(1001, 1007):
+        (done.folder / f"plate.{frame}.exr").write_bytes(NO_PICTURE)
+    done.node["colorize"].execute()
+    copy_and_delete()
+    pump(until=plugin_is_idle)
+    assert shown(copies[0]) == before
+    assert not (done.results / "v002").exists()
 
 
 def test_a_copy_that_was_saved_with_a_version_that_came_to_nothing_shows_what_was_shown_before(

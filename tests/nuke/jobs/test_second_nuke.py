@@ -371,6 +371,42 @@ def test_a_farm_job_waits_for_its_inputs(
     assert "v001" in (graded.folder / "comp.nk").read_text(encoding="utf-8"), "the farm reads the script"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here")
+def test_a_farm_job_is_made_of_the_script_as_it_is_called_when_its_inputs_are_there(
+    nuke: Any, nuke_session: Any, graded: Comp, second: Second, goes: Callable[[str], None], pump: Callable[..., Any]
+) -> None:
+    """Its Write nodes are rendered from the script that shows the version, and not from the one of before."""
+    from refcolorize.jobs import submit
+
+    second.goes("well")
+    write = nuke.nodes.Write(file="/out/main.####.exr", inputs=[graded.node], name="Main")
+    sent = submit.submit(graded.node)
+    graded.node["clean_up"].execute()
+    (message,) = nuke_session.artist.messages
+    assert "inputs are being rendered" in message, "no version names them yet"
+    write.setName("Final")
+    nuke.scriptSaveAs((graded.folder / "later.nk").as_posix(), 1)
+    pump(until=lambda: sent.wait(0))
+    assert sent.error is None
+    assert "later.nk" in sent.line and "comp.nk" not in sent.line and "--write=Final" in sent.line
+    assert "v001" in (graded.folder / "later.nk").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here")
+def test_a_farm_job_whose_node_is_deleted_while_its_inputs_are_rendered_ends_in_words(
+    nuke: Any, graded: Comp, second: Second, goes: Callable[[str], None], pump: Callable[..., Any]
+) -> None:
+    from refcolorize.errors import Cancelled
+    from refcolorize.jobs import submit
+
+    second.goes("well")
+    sent = submit.submit(graded.node)
+    nuke.delete(graded.node)
+    pump(until=lambda: sent.wait(0))
+    assert isinstance(sent.error, Cancelled), "no unexpected error"
+    assert not (graded.results / "v001").exists()
+
+
 def test_paths_that_depend_on_the_scripts_name_are_the_same_in_the_copy(
     graded: Comp, second: Second, pump: Callable[..., Any]
 ) -> None:

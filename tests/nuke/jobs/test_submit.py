@@ -164,29 +164,31 @@ def test_the_shot_is_accepted_by_the_command_of_the_core(comp: Comp, submit: Any
 # Which Writes
 
 
-def names(submit: Any, node: Any) -> list[str]:
-    found: list[str] = submit.writes_below(node)
+def names(node: Any) -> list[str]:
+    from refcolorize.node.write_nodes import writes_below
+
+    found: list[str] = writes_below(node)
     return found
 
 
-def test_only_enabled_writes_below_the_node_are_offered(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_only_enabled_writes_below_the_node_are_offered(nuke: Any, comp: Comp) -> None:
     nuke.nodes.Write(file="/out/plate.####.exr", inputs=[comp.plate], name="PlateOnly")
     nuke.nodes.Write(file="/out/off.####.exr", inputs=[comp.node], name="Off", disable=True)
     after = nuke.nodes.Write(file="/out/after.####.exr", inputs=[nuke.toNode("Main")], name="After")
     hidden = nuke.nodes.Dot(inputs=[comp.node], hide_input=True)
     nuke.nodes.Write(file="/out/hidden.####.exr", inputs=[hidden], name="Hidden")
-    assert names(submit, comp.node) == ["After", "Check", "Hidden", "Main"]
-    assert names(submit, after) == []
+    assert names(comp.node) == ["After", "Check", "Hidden", "Main"]
+    assert names(after) == []
 
 
-def test_a_node_in_a_group_reaches_what_is_below_the_group(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_a_node_in_a_group_reaches_what_is_below_the_group(nuke: Any, comp: Comp) -> None:
     group = nuke.nodes.Group(name="Shots")
     with group:
         inner = nuke.nodes.NoOp(name="Inner")
         nuke.nodes.Write(file="/out/inside.####.exr", inputs=[inner], name="Inside")
         nuke.nodes.Output(inputs=[inner])
     nuke.nodes.Write(file="/out/outside.####.exr", inputs=[group], name="Outside")
-    assert names(submit, inner) == ["Outside"], "a farm looks for Writes at the top only"
+    assert names(inner) == ["Outside"], "a farm looks for Writes at the top only"
 
 
 def test_a_write_that_is_not_below_is_refused_before_anything_is_written(comp: Comp, submit: Any) -> None:

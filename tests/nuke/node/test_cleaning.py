@@ -81,6 +81,15 @@ def in_a_script(comp: Comp, name: str) -> None:
     (comp.folder / name).write_text("Read {\n file /elsewhere/RefColorize1_v001.%04d.exr\n}\n")
 
 
+def as_it_is_saved(comp: Comp) -> None:
+    """The script on disk shows v001; the open one does so no longer, and may be closed without being saved."""
+    from refcolorize.node import node_results
+
+    node_results.use_version(comp.node, 1)
+    comp.nuke.scriptSave()
+    node_results.use_version(comp.node, 2)
+
+
 def unfinished_on_a_farm(comp: Comp) -> None:
     (comp.results / "v001" / "deadline").mkdir()
     (comp.results / "v001" / "RefColorize1_v001.1003.exr").unlink()
@@ -92,6 +101,7 @@ REFERENCES: dict[str, Callable[[Comp], object]] = {
         file=(comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix()
     ),
     "a script beside this one shows it": lambda comp: in_a_script(comp, "comp_v002.nk"),
+    "the script shows it as it is saved": as_it_is_saved,
     "an autosave shows it": lambda comp: in_a_script(comp, "comp_v002.nk.autosave"),
     "a run is at it": lambda comp: (comp.results / "v001" / ".RefColorize1_v001.1a2b.claim").touch(),
     "the artist's own file lies there": lambda comp: (comp.results / "v001" / "notes.txt").touch(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adversities import two_views
 from comp import Comp, make_comp
 
 from stcolor_core.images import plates
@@ -243,3 +244,17 @@ def test_a_node_inside_a_group_has_a_folder_of_its_own(nuke: Any, comp: Comp, sh
     with group:
         inner = nodes.create()
     assert node_results.results(inner).folder == comp.folder / "refcolorize" / "comp" / "Sequence_RefColorize1"
+
+
+def test_a_version_is_of_the_view_that_was_asked_for_although_another_is_shown_by_now(
+    nuke: Any, nuke_session: Any, comp: Comp
+) -> None:
+    """A second Nuke renders the inputs meanwhile, and the artist looks at the other eye."""
+    from refcolorize.node import shots
+
+    two_views(nuke, comp)
+    nuke_session.view = "left"
+    request = shots.build(comp.node)
+    nuke_session.view = "right"
+    assert "/left/" in shots.claim(comp.node, request).path
+    assert "/left/" in shots.preview_shot(comp.node, request)["output"]["path"]

@@ -123,3 +123,14 @@ def test_bake_without_nodes_below_makes_nothing(nuke: Any, comp: Comp) -> None:
     with pytest.raises(RefColorizeError, match=r"Nothing is connected to RefColorize1\. Press Create Read"):
         bake(comp.node)
     assert reads(nuke, comp) == []
+
+
+@pytest.mark.parametrize("technical", [True, False], ids=["%04d", "####"])
+def test_the_path_that_is_shown_finds_its_frames_however_nuke_writes_it(
+    comp: Comp, nuke_session: Any, technical: bool
+) -> None:
+    from refcolorize.node import node_results
+    from refcolorize.node.frames_on_disk import count_frames
+
+    nuke_session.disputed.value_is_technical = technical
+    assert count_frames(node_results.shown_path(comp.node)) == len(FRAMES)

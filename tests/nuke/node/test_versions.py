@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,19 @@ def test_the_keyframes_are_those_of_its_references(results: Results, tmp_path: P
 def test_a_comment_that_cannot_be_written_names_the_file(results: Results) -> None:
     with pytest.raises(RefColorizeError, match=r"about\.json cannot be written"):
         write_comment(results.pattern("v001"), "no such folder")
+
+
+@pytest.mark.parametrize("age_days", [2, 0])
+def test_an_empty_folder_that_an_earlier_plug_in_left_goes_with_the_next_version_unless_it_is_young(
+    results: Results, age_days: int
+) -> None:
+    empty, waiting = results.folder / "v001", results.folder / "v002"
+    empty.mkdir(parents=True)
+    waiting.mkdir()
+    (waiting / "shot.json").write_text("{}")  # a farm's, or of a run whose job can be resumed
+    when = time.time() - age_days * 24 * 3600 - 60
+    for folder in (empty, waiting):
+        os.utime(folder, (when, when))
+    assert claim(results).name == "v003"
+    assert empty.is_dir() == (age_days == 0)
+    assert waiting.is_dir()

@@ -385,3 +385,37 @@ def test_the_form_returns_the_options_that_it_was_given() -> None:
 
 def test_a_job_is_described_in_words() -> None:
     assert Submission("opencue", "/x", 1, True, "", "").describe() == "OpenCue: 1 task submitted. /x"
+
+
+def test_a_dialog_closes_with_its_script_unless_it_is_busy(press: Any, comp: Comp, nuke: Any) -> None:
+    import refcolorize.panel.farm_dialog
+
+    dialog = press()
+    dialog._waits = True  # a submission waits until Nuke is not rendering
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())  # it has a node of the same name
+    assert list(refcolorize.panel.farm_dialog._open.values()) == [dialog]
+    dialog._waits = False
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert not refcolorize.panel.farm_dialog._open
+
+
+def test_only_versions_that_can_be_sent_again_are_offered(press: Any, comp: Comp) -> None:
+    for name in ("v001", "v002"):
+        (comp.results / name).mkdir(parents=True)
+    (comp.results / "v002" / "shot.json").write_text("{}")
+    dialog = press()
+    assert [dialog.form.version.itemData(index) for index in range(dialog.form.version.count())] == [None, 2]
+
+
+def test_a_number_has_its_unit_in_the_singular_at_one() -> None:
+    form = FarmForm(writes=(), versions=(), previous=SubmitOptions(max_span=1, chunk=2), excluded=())
+    assert (form.max_span.text(), form.chunk.text()) == ("1 frame", "2 tasks")
+    form.max_span.setValue(40)
+    form.chunk.setValue(1)
+    assert (form.max_span.text(), form.chunk.text(), form.priority.text()) == (
+        "40 frames",
+        "1 task",
+        "the farm's default",
+    )
+    form.priority.setValue(50)
+    assert form.priority.text() == "50"

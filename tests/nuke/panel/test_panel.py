@@ -217,3 +217,20 @@ def test_an_update_asks_nothing_of_nuke_while_it_renders(
     assert looked == []
     panel._refresh()
     assert looked
+
+
+def test_nothing_of_a_closed_script_is_shown_for_a_node_of_the_same_name(make_panel: Any, node: Any, nuke: Any) -> None:
+    from refcolorize.jobs import reference_check
+    from refcolorize.node import nodes
+
+    panel = make_panel()
+    name = node.fullName()
+    bytes_of_a_picture = QtCore.QByteArray()
+    buffer = QtCore.QBuffer(bytes_of_a_picture)
+    assert panel.grab().save(buffer, "PNG")
+    panel._add_pictures(name, {1001: bytes_of_a_picture.data()})
+    reference_check.keep_flaws(name, {1001: "no_color"})
+    nuke.scriptClear()
+    assert nodes.create().fullName() == name
+    assert reference_check.last_flaws(name) is None
+    assert panel._pictures == {}

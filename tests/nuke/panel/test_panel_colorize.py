@@ -98,6 +98,37 @@ def shown(comp: Comp) -> tuple[str, str]:
     return str(comp.node["version"].value()), Path(comp.node["result_file"].toScript()).name
 
 
+def test_the_suggestions_are_those_of_the_version_shown_after_a_later_run_has_failed(
+    open_panel: Any, comp: Comp, nuke: Any
+) -> None:
+    panel = open_panel(420)
+    click(panel.colorize)
+    wait_until(lambda: said(panel) == "v001 is done: 12 frames")
+    wait_until(panel.references.suggestions)
+    wait_until(lambda: panel.colorize.text() == "Colorize")
+    named, curve = suggested(panel), panel.references.line.tooltip_at(panel.references.line.point_of_frame(1011))
+    assert named and "confidence" in curve
+    good = {path: path.read_bytes() for path in comp.folder.glob("plate.*.exr")}
+    for path in good:
+        path.write_bytes(b"no picture")
+    click(panel.colorize)
+    wait_until(lambda: "v002 failed" in said(panel))
+    wait_until(lambda: panel.colorize.text() == "Colorize")
+    for _ in range(3):  # looks of the panel at the failed job
+        (before,) = [panel._snapshot]
+        wait_until(lambda before=before: panel._snapshot is not before)
+    assert shown(comp)[0] == "v001"
+    assert suggested(panel) == named
+    assert panel.references.line.tooltip_at(panel.references.line.point_of_frame(1011)) == curve
+    nuke.undo()
+    nuke.redo()  # the panel looks, whether Nuke says so or not
+    wait_until(lambda: shown(comp)[0] == "v001")
+
+
+def suggested(panel: Any) -> list[str]:
+    return [button.text() for button in panel.references.suggestions()]
+
+
 def test_the_pictures_of_the_keyframes_are_rendered_on_demand_and_leave_no_trace(
     open_panel: Any, comp: Comp, nuke_session: Any, nuke: Any
 ) -> None:

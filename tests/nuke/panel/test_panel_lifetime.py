@@ -25,9 +25,9 @@ from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
 from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
+from refcolorize.panel.state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 from refcolorize.panel.timeline import TimeLine  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parents[2] / "nuke_plugin"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from qt_app import application, qt_test, wait_until
+from qt_app import Heard, application, qt_test, wait_until
 
 qapp = application()
 
@@ -19,22 +16,13 @@ from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
 from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
+from refcolorize.panel.state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 from refcolorize.panel.timeline import TimeLine  # noqa: E402
-from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 QtTest = qt_test()
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
 SHOT = ShotState(1001, 1100, 1033, (Keyframe(1001), Keyframe(1060, used=False), Keyframe(1095)))
-
-
-class Heard:
-    """What a signal has said."""
-
-    def __init__(self, signal: Any) -> None:
-        self.all: list[Any] = []
-        signal.connect(lambda *what: self.all.append(what[0] if len(what) == 1 else what))
 
 
 @pytest.fixture
@@ -346,143 +334,6 @@ def test_the_first_button_cancels_while_the_node_works() -> None:
     assert (face.colorize.text(), "kept" in face.colorize.toolTip()) == ("Cancel", True)
 
 
-def versions(used: int) -> list[VersionRow]:
-    return [VersionRow(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
-
-
-def test_swap_alternates_between_the_two_last_used_versions() -> None:
-    box = VersionBox()
-    box.used.connect(lambda number: box.show_versions(versions(number)))
-    used = Heard(box.used)
-    box.show_versions(versions(3))
-    box.choose(1)
-    box.use.click()
-    assert box.swap.text() == "Swap with v003"
-    for _ in range(3):
-        box.swap.click()
-    assert used.all == [1, 3, 1, 3]
-    assert box.swap.text() == "Swap with v001"
-
-
-@pytest.mark.parametrize(
-    ("used", "words"),
-    [pytest.param(3, "Swap with v002", id="the one below"), pytest.param(1, "Swap with v002", id="the one above")],
-)
-def test_swap_takes_the_neighbour_if_only_one_version_was_used(used: int, words: str) -> None:
-    box = VersionBox()
-    box.show_versions(versions(used))
-    assert (box.swap.text(), box.swap.isEnabled()) == (words, True)
-
-
-def test_a_version_without_frames_is_named_so_and_not_swapped() -> None:
-    box = VersionBox()
-    rows = [VersionRow(3, 0, "", used=False), VersionRow(2, 50, "", used=True), VersionRow(1, 50, "", used=False)]
-    box.show_versions(rows)
-    assert box.swap.text() == "Swap with v001"
-    assert box.list.topLevelItem(0).text(0) == "v003  no frames"
-    box.show_versions(rows[:2])
-    assert not box.swap.isEnabled()
-
-
-def test_one_version_alone_has_nothing_to_swap_with() -> None:
-    box = VersionBox()
-    box.show_versions(versions(1)[-1:])
-    assert not box.swap.isEnabled()
-
-
-def test_a_version_used_in_another_node_is_not_swapped() -> None:
-    box = VersionBox()
-    box.show_versions(versions(1), node="RefColorize1")
-    box.show_versions(versions(3), node="RefColorize2")
-    assert box.swap.text() == "Swap with v002"
-
-
-def test_use_shows_the_chosen_version() -> None:
-    box = VersionBox()
-    used = Heard(box.used)
-    box.show_versions(versions(3))
-    box.choose(3)
-    assert not box.use.isEnabled()
-    box.choose(2)
-    box.use.click()
-    assert used.all == [2]
-
-
-def test_a_version_shows_its_keyframes_its_confidence_and_its_comment() -> None:
-    box = VersionBox()
-    box.show_versions([VersionRow(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
-    item = box.list.topLevelItem(0)
-    assert [item.text(column) for column in range(5)] == ["v001", "2", "91.4 %", "50", "more red"]
-    assert "1001, 1044" in item.toolTip(1)
-
-
-def test_a_version_shows_its_thumbnail_and_the_new_one_after_it_has_changed(tmp_path: Path) -> None:
-    box, file = VersionBox(), tmp_path / "thumbnail.png"
-    for color in ("#ff0000", "#0000ff"):
-        picture = QtGui.QImage(128, 72, QtGui.QImage.Format.Format_RGB32)
-        picture.fill(QtGui.QColor(color))
-        assert picture.save(str(file))
-        seconds = 1_700_000_000 + len(color + str(file)) + ord(color[1])
-        os.utime(file, (seconds, seconds))
-        box.show_versions([])
-        box.show_versions([VersionRow(1, 50, "", thumbnail=str(file))])
-        icon = box.list.topLevelItem(0).icon(0).pixmap(64, 36).toImage()
-        assert icon.pixelColor(20, 10).name() == color
-
-
-def test_a_version_without_frames_is_never_in_use() -> None:
-    box = VersionBox()
-    box.show_versions([VersionRow(2, 0, "", used=True), VersionRow(1, 50, "", used=False)])
-    assert "in use" not in box.list.topLevelItem(0).text(0)
-
-
-def test_a_version_says_how_many_frames_it_misses() -> None:
-    box = VersionBox()
-    box.show_versions([VersionRow(1, 49, "", used=True, missing=1)])
-    item = box.list.topLevelItem(0)
-    assert item.text(0) == "v001  frames missing"
-    assert "1 frame missing on disk" in item.toolTip(0)
-
-
-@pytest.mark.parametrize(("width", "shown"), [(240, 3), (1200, 6)])
-def test_a_narrow_list_of_versions_keeps_keyframes_and_confidence(width: int, shown: int) -> None:
-    box = VersionBox()
-    font = box.font()
-    font.setPixelSize(12)
-    box.setFont(font)
-    box.resize(width, 300)
-    box.show_versions([VersionRow(12, 100, "2026-11-28 12:00", True, (1001,), 0.91, "more red")])
-    box.show()
-    visible = [column for column in range(6) if not box.list.isColumnHidden(column)]
-    assert visible == list(range(shown))
-    assert box.list.horizontalScrollBar().maximum() == 0 or width > 240
-    assert "more red" in box.list.topLevelItem(0).toolTip(0)
-
-
-def test_a_changed_comment_is_saved_in_the_chosen_version_or_else_in_the_one_in_use() -> None:
-    box = VersionBox()
-    commented = Heard(box.commented)
-    box.show_versions(versions(3))
-    for chosen, text in ((None, " warm "), (2, "cold"), (2, "")):
-        box.choose(chosen)
-        box.comment.setText(text)
-        box.comment.editingFinished.emit()
-    assert commented.all == [(3, "warm"), (2, "cold")]
-    box.show_versions([VersionRow(3, 50, "", used=True, comment="warm")])
-    assert box.comment.text() == "warm"
-
-
-def test_a_chosen_version_that_is_removed_is_forgotten() -> None:
-    box = VersionBox()
-    box.show_versions(versions(3))
-    for row in versions(3):
-        box.choose(row.number)
-    box.show_versions(versions(3)[:1])
-    assert box.list.topLevelItemCount() == 1
-    box.show_versions(())
-    assert box.list.topLevelItemCount() == 0
-
-
 @pytest.fixture(params=[9, 13], ids="{} points".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it."""
@@ -500,7 +351,7 @@ def test_the_panel_fits_its_width_and_every_control_is_reached_by_tab(width: int
     face.queue.show_rows(
         [JobRow("a", "a_rather_long_name_of_a_shot_v012", "37 of 100, 1 h 20 min left", 0.4, live=True)]
     )
-    face.versions.show_versions(versions(3))
+    face.versions.show_versions([VersionRow(number, 50, "today 12:00", used=number == 3) for number in (3, 2, 1)])
     face.core.show_core(CoreStatus(running=True, title="The core is running at http://127.0.0.1:41234", detail="CPU"))
     face.show()
     page = face.findChild(QtWidgets.QScrollArea).widget()

@@ -13,8 +13,8 @@ qapp = application()
 from qt_layout import in_font, name_of, problems_at_rest, resize, shown  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
+from refcolorize.panel.state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 NARROWEST, WIDEST, STEP = 240, 1300, 20
 WIDTHS = [*range(NARROWEST, WIDEST + 1, STEP), *range(WIDEST, NARROWEST - 1, -STEP)]
@@ -139,3 +139,38 @@ def test_the_scroll_bar_of_a_low_panel_covers_nothing(face: PanelFace) -> None:
             left = widget.mapTo(view, QtCore.QPoint(0, 0)).x()
             assert left >= 0, name_of(widget)
             assert left + widget.width() <= view.width(), f"{name_of(widget)} at {width} pixels"
+
+
+LOW = ((NARROWEST, 900), (260, 700), (320, 500), (460, 620))
+
+
+@pytest.mark.usefixtures("font")
+def test_beside_the_scroll_bar_of_a_low_panel_no_text_is_cut(face: PanelFace) -> None:
+    for width, height in LOW:
+        resize(face, width, height)
+        assert problems_at_rest(face, scrolls=True) == [], f"at {width} x {height} pixels"
+        assert not face.findChild(QtWidgets.QScrollArea).horizontalScrollBar().maximum(), "nothing is beside the edge"
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_with_a_font_too_large_for_its_width_a_panel_scrolls_sideways(state: Callable[[PanelFace], None]) -> None:
+    with in_font(lambda font: font.setPixelSize(24)):
+        face = PanelFace()
+        face._empty_section.hide()
+        face.note.hide()
+        state(face)
+        face.show()
+        for width, height in LOW:
+            resize(face, width, height)
+            view = face.findChild(QtWidgets.QScrollArea)
+            page = view.widget()
+            for bar, of_page, of_view in (
+                (view.horizontalScrollBar(), page.width(), view.viewport().width()),
+                (view.verticalScrollBar(), page.height(), view.viewport().height()),
+            ):
+                assert bar.maximum() == max(0, of_page - of_view), f"at {width} x {height} pixels"
+            for widget in shown(face):
+                box = QtCore.QRect(widget.mapTo(page, QtCore.QPoint(0, 0)), widget.size())
+                assert page.rect().contains(box), f"{name_of(widget)} at {width} x {height} pixels"
+        face.close()
+        face.deleteLater()

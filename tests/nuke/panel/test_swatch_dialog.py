@@ -251,3 +251,26 @@ def test_the_colour_of_the_dialog_is_taken_with_ok_and_the_dialog_stops_nothing(
     dialog.reject()
     assert field.color() == "#112233"
     field.close()
+
+
+@pytest.mark.usefixtures("core")
+def test_a_line_that_was_spoilt_while_the_matte_was_read_is_told_and_the_objects_can_be_chosen(
+    comp: Comp, press: Any
+) -> None:
+    import refcolorize.panel.swatch_dialog
+
+    comp.node["add_swatch"].execute()
+    (dialog,) = refcolorize.panel.swatch_dialog._open.values()
+    comp.node["swatches"].setValue("no swatch")
+    wait_until(lambda: not dialog.bar.isVisible())
+    assert "not readable" in dialog.note.text()
+    assert rows(dialog) and dialog.objects.currentItem() is not None
+
+
+@pytest.mark.usefixtures("core")
+def test_the_dialog_closes_with_its_script(press: Any, comp: Comp, nuke: Any) -> None:
+    import refcolorize.panel.swatch_dialog
+
+    press()
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())  # it has a node of the same name
+    assert not refcolorize.panel.swatch_dialog._open

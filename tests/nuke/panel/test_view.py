@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refcolorize.jobs.progress import confidence_curve, duration
 from refcolorize.panel.placing import Scale, frame_labels, spread_boxes, wrap_boxes
-from refcolorize.panel.view import (
-    Keyframe,
-    NodeState,
-    ShotState,
-    Snapshot,
-    core_status,
-    hint_text,
-    note_text,
-    queue_rows,
-    suggestions,
-)
+from refcolorize.panel.state import Keyframe, NodeState, ShotState, Snapshot
+from refcolorize.panel.view import core_status, hint_text, note_text, queue_rows, suggestions
 
 
 def job(id: str, state: str, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from small_shot import write_shot
 qapp = application()
 
 from refcolorize.host.qt import QtCore, QtGui  # noqa: E402  (skipped above if there is none)
-from refcolorize.panel.view import Snapshot  # noqa: E402
+from refcolorize.panel.state import Snapshot  # noqa: E402
 from refcolorize.panel.watch import CoreLink, Page, Picture  # noqa: E402
 
 KEYS = (1001, 1004)
@@ -210,3 +210,29 @@ def test_a_core_that_does_not_start_reports_the_attempts(link: CoreLink, monkeyp
     link.start_core()
     wait_until(lambda: seen.refusals)
     assert "/no/such/python" in seen.refusals[0]
+
+
+def test_the_frames_of_the_version_shown_are_told_beside_those_of_a_later_job_that_failed(
+    core: Client, link: CoreLink, tmp_path: Path
+) -> None:
+    """After a run that came to nothing the node shows what it showed before, and its last job is the failed one."""
+    (tmp_path / "broken").mkdir()
+    good, bad = write_shot(tmp_path, frames=12, keys=(1001,), step=6), write_shot(tmp_path / "broken")
+    (tmp_path / "broken" / "plate.1003.exr").write_bytes(b"no picture")
+    seen = Seen(link)
+    link.watch(core.submit(good))
+    done = seen.until(lambda snapshot: own_state(snapshot) == "done")
+    assert done.frames is not None and done.frames["weakest"]
+    link.watch(core.submit(bad), good.output.path)
+    failed = seen.until(lambda snapshot: own_state(snapshot) == "failed")
+    assert failed.frames is not None and not failed.frames["weakest"]
+    assert failed.shown_frames == done.frames
+    for other, frames in (
+        ("", failed.frames),  # the plate
+        (str(tmp_path / "preview" / "shot_preview.####.exr"), failed.frames),
+        (str(tmp_path / "farm" / "v003" / "shot_v003.####.exr"), None),  # no job of this core has written it
+    ):
+        link.watch(failed.job, other)
+        assert (
+            seen.until(lambda snapshot, other=other: snapshot.path == other and snapshot.frames).shown_frames == frames
+        )
