@@ -150,7 +150,7 @@ def _measure_losses(dataset: Path, output: Path, *, workers: int) -> dict[str, l
     code = (PROJECT / "benchmarks" / "losses.py").read_text(encoding="utf-8")
     rows, missing = {}, {}
     for sequence in read_dataset(dataset):
-        key, path = fingerprint(settings=[EVERY, code], files=sequence.frames), output / f"{sequence.name}.json"
+        key, path = fingerprint(settings=[EVERY, code], files=sequence.files), output / f"{sequence.name}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if kept.get("fingerprint") == key:
             rows[sequence.name] = kept["row"]
