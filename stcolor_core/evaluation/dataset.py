@@ -224,7 +224,10 @@ def _open_sequence(
         _require_single(pictures)
         masks = _masks([picture.stem for picture in pictures], mask_folder)
         return DatasetSequence(name, tuple(pictures), masks, size, colorspace=colorspace)
-    movie = the_only_movie(list_files(path, MOVIE_TYPES), name) if path.is_dir() else path
+    movie = path
+    if path.is_dir():
+        remedy = "Leave one there, or give that folder as the data set."
+        movie = the_only_movie(list_files(path, MOVIE_TYPES), name, remedy=remedy)
     count = open_movie(movie).info.count
     return DatasetSequence(name, (movie,), _movie_masks(movie, count, mask_folder), size, count, colorspace)
 

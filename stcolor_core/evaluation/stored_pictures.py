@@ -141,12 +141,13 @@ def _natural(path: Path) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), path.name
 
 
-def the_only_movie(movies: Collection[Path], name: str) -> Path:
+def the_only_movie(movies: Collection[Path], name: str, *, remedy: str = "Leave one there.") -> Path:
     """Return the movie of a clip.
 
     Args:
         movies: The movies that may be meant, one or more.
         name: Name of the clip.
+        remedy: What to do if there are several.
 
     Raises:
         BadRequest: If there are several.
@@ -154,5 +155,5 @@ def the_only_movie(movies: Collection[Path], name: str) -> Path:
     first = next(iter(movies))
     if len(movies) > 1:
         names = ", ".join(path.name for path in list(movies)[:3])
-        raise BadRequest(f"{first.parent} has several movies for {name} ({names}). Leave one there.")
+        raise BadRequest(f"{first.parent} has several movies for {name} ({names}). {remedy}")
     return first
