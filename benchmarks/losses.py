@@ -10,9 +10,10 @@ By default the tenth frame is the reference, with 30 frames a sequence, as in `s
               twentieth of the height;
   in sight    if all candidates are wrong, it is visible, and it has moved less: its light or its look has changed;
   hidden      if all candidates are wrong, and it was not visible all the way from any: occluded, or new.
-Prints each cause's share of the pixels and of the squared error in percent, the PSNR in dB, and the PSNR of the best
-candidate of every pixel. `--kinds` adds how much of the squared error of the wrong pixels each kind of candidate has
-right, and splits each sequence by the distance to the nearest reference.
+Prints each cause's share of the pixels and of the squared error in percent, the PSNR in dB, the PSNR of the best
+candidate of every pixel, and how much is left neutral: has a chroma below 3 where the truth's is above 8. `--kinds`
+adds how much of the squared error of the wrong pixels each kind of candidate has right, and splits each sequence by the
+distance to the nearest reference.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ FRAMES, REFERENCE = 30, 9
 WITHIN = 16 / 255
 FAST = 1 / 20  # of the height
 IN_SIGHT = 0.5
+NEUTRAL, COLORFUL = 3, 8  # chroma of a pixel that is left neutral, and the least of its true colour
 
 
 class Recorder:
@@ -77,9 +79,10 @@ class Recorder:
 
 
 def losses(clip: Clip, *, every: int, references: Sequence[int] = (REFERENCE,)) -> dict[int, list[float]]:
-    """Return 17 values of each frame: shares of pixels and of squared error by cause, PSNR, PSNR of the best colours.
+    """Return 19 values of each frame: shares of pixels and of squared error by cause, PSNR, PSNR of the best colours.
 
-    The last five are the shares of the squared error that lie in wrong pixels which a candidate of each kind has right.
+    Two follow for what is left neutral, its shares of pixels and of squared error. The last five are the shares of the
+    squared error that lie in wrong pixels which a candidate of each kind has right.
 
     Args:
         clip: The clip.
@@ -100,15 +103,21 @@ def losses(clip: Clip, *, every: int, references: Sequence[int] = (REFERENCE,)) 
     return rows
 
 
-def sequence_losses(sequence: DatasetSequence, every: int) -> list[float]:
-    """Return the first 12 values' means over a sequence's frames; docs/make_quality.py runs this in processes.
+def sequence_losses(
+    sequence: DatasetSequence, every: int, references: Sequence[int] = (REFERENCE,), frames: int = FRAMES
+) -> list[float]:
+    """Return the means of the first 14 values over a sequence's frames; docs/make_quality.py runs this in processes.
 
     Args:
         sequence: The sequence.
         every: Look at every so many frames.
+        references: Indices of the frames that are the keyframes; negative ones count from the end.
+        frames: How many frames of the sequence are used.
     """
     torch.set_num_threads(1)
-    rows = list(losses(Clip.load(sequence, FRAMES), every=every).values())
+    clip = Clip.load(sequence, frames)
+    keys = sorted({reference % len(clip.rgb) for reference in references})
+    rows = list(losses(clip, every=every, references=keys).values())
     return [float(value) for value in np.mean(rows, axis=0)[: -len(KINDS)]]
 
 
@@ -133,9 +142,18 @@ def _row(
     causes = (~wrong, wrong & ~lost, wrong & lost & seen & far, wrong & lost & seen & ~far, wrong & lost & ~seen)
     pixels = [100 * float(cause.mean()) for cause in causes]
     squares = [100 * float(own[cause].sum() / own.sum()) for cause in causes]
+    neutral = (np.hypot(*np.moveaxis(ab, 2, 0)) < NEUTRAL) & (np.hypot(*np.moveaxis(clip.ab[frame], 2, 0)) > COLORFUL)
+    left = [100 * float(neutral.mean()), 100 * float(own[neutral].sum() / own.sum())]
     of_kind = [candidates.facts[:, FACTS.index(kind)] > 0 for kind in KINDS]
     right = [wrong & (errors[kind] <= WITHIN**2).any(0) for kind in of_kind]
-    return [*pixels, *squares, _psnr(own), _psnr(best), *(100 * float(own[kind].sum() / own.sum()) for kind in right)]
+    return [
+        *pixels,
+        *squares,
+        _psnr(own),
+        _psnr(best),
+        *left,
+        *(100 * float(own[kind].sum() / own.sum()) for kind in right),
+    ]
 
 
 def _error(lightness: Plane, ab: Chroma, truth: Image) -> Plane:
@@ -168,6 +186,7 @@ def main() -> None:
         parser.error(f"--references {options.references} are not all among the first --frames {options.frames}")
     torch.set_num_threads(1)
     columns = [*(f"{cause}, pixels %" for cause in CAUSES), *(f"{cause}, error %" for cause in CAUSES), "dB", "best dB"]
+    columns += ["left neutral, pixels %", "left neutral, error %"]
     columns += [f"{kind} right, error %" for kind in KINDS] if options.kinds else []
     print(f"| sequence | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     means = []
