@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.arrays import Image, Plane
-from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
+from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
 from stcolor_core.images import plates
 from stcolor_core.images.color import srgb_decode, srgb_encode
@@ -407,7 +407,7 @@ def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Ima
     for sequence in read_dataset(dataset, names=names):
         width, height = sequence.native_size
         size = (round(LINES * width / height / 2) * 2, LINES)
-        sized = DatasetSequence(sequence.name, sequence.frames, None, size)
+        sized = replace(sequence, masks=None, size=size)
         clips[sequence.name] = [sized.rgb(index) for index in range(FRAMES)]
     return clips
 

@@ -90,7 +90,9 @@ def _visible_since_first(synthetic: SyntheticClip) -> Iterator[Mask]:
 def main() -> None:
     """Run the measurement, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
+    parser.add_argument(
+        "--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures or a movie"
+    )
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)

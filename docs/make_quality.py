@@ -33,6 +33,7 @@ import torch
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE, DATA, PICTURES = (PROJECT / "docs" / name for name in ("quality.md", "quality.json", "pictures"))
 EVERY = 6  # frames of benchmarks/losses.py
+LOSSES = {"tenth": ((9,), 30), "first-whole": ((0,), 50), "first+last": ((0, -1), 50)}  # its references and frames
 CAUSES = ("right", "choice", "fast", "in sight", "hidden")
 _BLOCK = re.compile(r"(<!-- quality: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -86,6 +87,13 @@ SITUATIONS = {
     "lines-432": "tenth frame of 30, at 432 lines with the same weights (`--lines 432`)",
     "old-film": "tenth frame of 30, plates and keyframe with an old print's wear (`--old-film`)",
 }
+ASKED = {
+    "tenth": ("tenth frame of 30", 34.9, None),
+    "first": ("first frame of 30", 33.4, None),
+    "first-whole": ("first frame of all 50", 32.3, None),
+    "first+last": ("first and last frame of all 50", 35.3, 5.8),
+}
+"""What was asked of the standard model: the keyframes, PSNR in dB, outliers in %."""
 
 
 def measure(dataset: Path, output: Path, *, workers: int, only: Sequence[str]) -> dict[str, Any]:
@@ -121,7 +129,11 @@ def measure(dataset: Path, output: Path, *, workers: int, only: Sequence[str]) -
                 workers=workers,
             )
             runs[name] = {variant: _summary(row) for variant, row in results[run.protocol].items()}
-    losses = _measure_losses(dataset, output / "losses", workers=workers) if "losses" in only else {}
+    losses = {
+        protocol: _measure_losses(dataset, output / "losses", protocol, workers=workers)
+        for protocol in LOSSES
+        if "losses" in only
+    }
     return {"made": made, "runs": runs, "losses": losses}
 
 
@@ -142,15 +154,17 @@ def _summary(measurements: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure_losses(dataset: Path, output: Path, *, workers: int) -> dict[str, list[float]]:
+def _measure_losses(dataset: Path, output: Path, protocol: str, *, workers: int) -> dict[str, list[float]]:
     """Return what benchmarks/losses.py measures of each clip, kept as `stcolor evaluate` keeps its measurements."""
     from stcolor_core.evaluation.dataset import read_dataset
     from stcolor_core.evaluation.measurements import fingerprint, write_text
 
     code = (PROJECT / "benchmarks" / "losses.py").read_text(encoding="utf-8")
+    references, frames = LOSSES[protocol]
     rows, missing = {}, {}
     for sequence in read_dataset(dataset):
-        key, path = fingerprint(settings=[EVERY, code], files=sequence.frames), output / f"{sequence.name}.json"
+        path = output / f"{protocol}-{sequence.name}.json"
+        key = fingerprint(settings=[EVERY, code, references, frames], files=sequence.files)
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if kept.get("fingerprint") == key:
             rows[sequence.name] = kept["row"]
@@ -159,7 +173,8 @@ def _measure_losses(dataset: Path, output: Path, *, workers: int) -> dict[str, l
     sys.path.append(str(PROJECT))  # the processes get it too
     sequence_losses = import_module("benchmarks.losses").sequence_losses
     with ProcessPoolExecutor(workers, get_context("spawn")) as executor:
-        found = executor.map(sequence_losses, [sequence for sequence, _, _ in missing.values()], repeat(EVERY))
+        sequences = [sequence for sequence, _, _ in missing.values()]
+        found = executor.map(sequence_losses, sequences, repeat(EVERY), repeat(references), repeat(frames))
         for (name, (_, path, key)), row in zip(missing.items(), found, strict=True):
             rows[name] = [round(value, 3) for value in row]
             write_text(path, json.dumps({"fingerprint": key, "row": rows[name]}))
@@ -188,7 +203,9 @@ def tables(data: dict[str, Any]) -> dict[str, str]:
         "more": lambda: _more(runs["tenth"]),
         "situations": lambda: _situations(runs),
         "two": lambda: _scores(runs["first+last"], with_confidence=False),
-        "losses": lambda: _loss_table(data["losses"]),
+        "losses": lambda: _loss_table(data["losses"]["tenth"]),
+        "asked": lambda: _asked(runs),
+        "causes": lambda: _causes(data["losses"]),
     }
     return {name: "\n".join(block()) + "\n" for name, block in blocks.items()}
 
@@ -292,13 +309,36 @@ def _situations(runs: dict[str, Any]) -> Iterable[str]:
         )
 
 
+def _asked(runs: dict[str, Any]) -> Iterable[str]:
+    yield _row("keyframes", "asked, dB", "reached", "short of it by", "outliers asked", "outliers reached")
+    yield "|---" * 6 + "|"
+    for name, (title, full, outliers) in ASKED.items():
+        means = runs[name]["standard"]["means"]
+        yield _row(
+            title,
+            f"{full:.1f}",
+            _figure("full", means["full"]),
+            f"{full - means['full']:.2f}",
+            "" if outliers is None else f"{outliers:.1f} %",
+            _figure("outliers", means["outliers"]),
+        )
+
+
+def _causes(losses: dict[str, dict[str, list[float]]]) -> Iterable[str]:
+    yield _row("keyframes", *CAUSES, "PSNR", "of the best candidates", "left neutral, % of the pixels", "of the error")
+    yield "|---" * (len(CAUSES) + 5) + "|"
+    for protocol, rows in losses.items():
+        mean = np.mean(list(rows.values()), axis=0)[len(CAUSES) :]
+        yield _row(ASKED[protocol][0], *(f"{value:.1f}" for value in mean))
+
+
 def _loss_table(losses: dict[str, list[float]]) -> Iterable[str]:
     yield _row("share of the squared error, %", *CAUSES, "PSNR", "of the best candidates")
     yield "|---" * (len(CAUSES) + 3) + "|"
     mean = np.mean(list(losses.values()), axis=0)
     for name, row in (*losses.items(), ("mean", mean)):
-        yield _row(name, *(f"{value:.1f}" for value in row[len(CAUSES) :]))
-    right, choice, fast, in_sight, hidden, own, best = mean[len(CAUSES) :]
+        yield _row(name, *(f"{value:.1f}" for value in row[len(CAUSES) : 2 * len(CAUSES) + 2]))
+    right, choice, fast, in_sight, hidden, own, best = mean[len(CAUSES) : 2 * len(CAUSES) + 2]
     hidden, choice, rest = (f"{100 * part / (100 - right):.0f} %" for part in (hidden, choice, fast + in_sight))
     yield from (
         "",

@@ -20,7 +20,11 @@ def add_command(commands: Any) -> None:
     """
     parser = commands.add_parser("evaluate", help="measure quality on a folder of clips by the paper's protocols")
     parser.add_argument(
-        "--dataset", type=Path, required=True, metavar="DIR", help="a folder of clips, laid out like DAVIS"
+        "--dataset",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder of clips: for each a folder of pictures, or a movie",
     )
     parser.add_argument(
         "--protocol",
@@ -41,6 +45,11 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
     parser.add_argument("--old-film", action="store_true", help="add grain, flicker, gate weave and scratches")
+    parser.add_argument(
+        "--colorspace",
+        metavar="NAME",
+        help="colour space of the clips by the OpenColorIO config; default: linear Rec.709 for EXR, else sRGB",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -84,6 +93,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         lines=options.lines,
         names=options.sequences,
         old_film=options.old_film,
+        colorspace=options.colorspace,
         workers=options.workers,
         against=options.against,
         plots=options.plots,

@@ -35,7 +35,9 @@ def add_commands(commands: Any) -> None:
         "cleaning", help="train the network that cleans damaged keyframes; a quarter of an hour"
     )
     for parser in (features, refinement, confidence, cleaning):
-        parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
+        parser.add_argument(
+            "--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures or a movie"
+        )
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
         parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
         parser.add_argument(
@@ -138,10 +140,10 @@ def _cleaning(options: argparse.Namespace) -> int:
 
 
 def _held_out(options: argparse.Namespace) -> tuple[str, ...]:
-    from stcolor_core.evaluation.dataset import read_dataset
+    from stcolor_core.evaluation.dataset import sequence_names
     from stcolor_core.training.clips import held_out
 
-    return held_out([clip.name for clip in read_dataset(options.footage)], options.held_out)
+    return held_out(sequence_names(options.footage), options.held_out)
 
 
 def _count(text: str) -> int:

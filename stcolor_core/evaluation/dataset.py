@@ -1,14 +1,17 @@
-"""Sequences with known colour, read one frame at a time from a folder laid out as DAVIS is.
+"""Sequences with known colour, read one frame at a time from a folder laid out as DAVIS is, or from movies.
 
-DIR/<sequence>/00000.jpg          the frames, .jpg or .png, in the order of their names
+DIR/<sequence>/00000.jpg          the frames, in the order of their names; see `stored_pictures` for the file types
+DIR/<sequence>.mp4                or a movie of them; DIR/<sequence>/any.mp4 too
 DIR_masks/<sequence>/00000.png    the object masks, next to DIR; 0 is background, anything else an object; each
                                   further value or colour is an object of its own
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,15 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, Image, Mask
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.evaluation.stored_pictures import PICTURE_TYPES, StoredPicture, list_files, the_only_movie
+from stcolor_core.images.resizing import resize
+from stcolor_core.movies.names import MOVIE_TYPES, is_movie
+from stcolor_core.movies.reader import open_movie
 
-__all__ = ["DatasetSequence", "list_files", "read_dataset"]
+__all__ = ["DatasetSequence", "read_dataset", "sequence_names"]
 
-_PICTURES = (".jpg", ".jpeg", ".png")
+_MASK_TYPES = (".jpg", ".jpeg", ".png")
+_NUMBER = re.compile(r"\d+$")
 
 
 @dataclass(frozen=True)
@@ -29,29 +37,41 @@ class DatasetSequence:
     """One sequence. Frame indices start at 0; the paper's "10th frame" is index 9.
 
     Attributes:
-        name: Name of its folder.
-        frames: One picture file for each frame.
+        name: Name of its folder, or of its movie without the extension.
+        files: One picture file for each frame, or the movie alone.
         masks: One mask file for each frame; None if the data set has none for this sequence.
-        size: (width, height) in pixels that every frame and mask is resized to, by averaging over the pixel areas.
+        size: (width, height) in pixels that every frame and mask is resized to, averaged over the
+            pixel areas if it gets smaller.
+        movie_frames: How many frames the movie has; None for picture files.
+        colorspace: As for `StoredPicture.read`.
     """
 
     name: str
-    frames: tuple[Path, ...]
+    files: tuple[Path, ...]
     masks: tuple[Path, ...] | None = None
     size: tuple[int, int] = (384, 216)
+    movie_frames: int | None = None
+    colorspace: str | None = None
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.files) if self.movie_frames is None else self.movie_frames
 
     @property
     def native_size(self) -> tuple[int, int]:
-        """Return (width, height) in pixels of the first picture on disk.
+        """Return (width, height) in pixels of the first frame on disk.
 
         Raises:
             PlateError: If the file is not a picture.
         """
-        height, width = _read(self.frames[0], cv2.IMREAD_COLOR).shape[:2]
-        return width, height
+        return self._stored(0).size
+
+    def frame_name(self, index: int) -> str:
+        """Return the name of a frame: its file's without the extension, or its number in a movie from 00000.
+
+        Args:
+            index: Frame index, from 0.
+        """
+        return self.files[index].stem if self.movie_frames is None else f"{index:05d}"
 
     def rgb(self, index: int) -> Image:
         """Return a frame's sRGB code values, (H, W, 3), 0..1.
@@ -60,10 +80,10 @@ class DatasetSequence:
             index: Frame index, from 0.
 
         Raises:
-            PlateError: If the file is not a picture.
+            PlateError: If the file is not a picture, or the movie is damaged there.
+            ColorError: As `StoredPicture.read` does.
         """
-        picture = cv2.cvtColor(_read(self.frames[index], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
-        return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA))
+        return resize(self._stored(index).read(self.colorspace), self.size[::-1])
 
     def mask(self, index: int) -> Mask:
         """Return the pixels of a frame that objects cover by half or more, (H, W) bool.
@@ -99,6 +119,11 @@ class DatasetSequence:
             if any(value)
         }
 
+    def _stored(self, index: int) -> StoredPicture:
+        if self.movie_frames is not None:
+            return StoredPicture(self.files[0], index)
+        return StoredPicture(self.files[index])
+
     def _read_mask(self, index: int) -> ByteImage:
         """Return the ids or colours in a mask file, (H, W, 1) or (H, W, 3)."""
         if self.masks is None:
@@ -106,7 +131,7 @@ class DatasetSequence:
                 f"Sequence {self.name} has no masks. "
                 "Put them next to the data set, in a folder with the data set's name plus _masks."
             )
-        ids = _read(self.masks[index], cv2.IMREAD_UNCHANGED)
+        ids = _read(self.masks[index])
         return ids[..., None] if ids.ndim == 2 else ids[..., :3]
 
     def _covers(self, mask: NDArray[Any]) -> Mask:
@@ -115,71 +140,146 @@ class DatasetSequence:
 
 
 def read_dataset(
-    directory: Path, *, width: int = 384, height: int = 216, names: Collection[str] | None = None
+    directory: Path,
+    *,
+    width: int = 384,
+    height: int = 216,
+    names: Collection[str] | None = None,
+    colorspace: str | None = None,
 ) -> list[DatasetSequence]:
-    """Return the sequences of a folder laid out as DAVIS is, in order of name. No picture is opened yet.
+    """Return the sequences of a folder, in order of name. No picture is opened yet; the frames of movies are counted.
 
     Args:
-        directory: Holds one folder of pictures for each sequence.
+        directory: Holds one folder of pictures or one movie for each sequence.
         width: Width in pixels that frames and masks are resized to, 1 or more.
         height: Height in pixels that frames and masks are resized to, 1 or more.
         names: The sequences to return; None for all.
+        colorspace: As for `StoredPicture.read`.
 
     Raises:
-        BadRequest: If the size is empty, the folder holds no such sequence, or masks do not match the frames.
+        BadRequest: If the size is empty, the folder holds no such sequence, two have one name, masks do not match the
+            frames, or PyAV is missing for a movie.
+        PlateError: If a movie cannot be read.
     """
     if width < 1 or height < 1:
         raise BadRequest(f"The evaluation size {width}x{height} is empty. Give both a width and a height above 0.")
-    if not directory.is_dir():
-        raise BadRequest(
-            f"The data set {directory} is not a folder. Give one that holds a folder of pictures for each sequence."
-        )
-    folders = {folder.name: folder for folder in sorted(directory.iterdir()) if folder.is_dir() and _pictures(folder)}
-    if not folders:
-        raise BadRequest(f"The data set {directory} holds no sequence. Each must be a folder of .jpg or .png pictures.")
-    unknown = sorted(set(names or ()) - set(folders))
+    found = _find_sequences(directory)
+    unknown = sorted(set(names or ()) - set(found))
     if unknown:
-        raise BadRequest(f"The data set {directory} has no sequence {unknown[0]!r}. It has {', '.join(folders)}.")
+        raise BadRequest(f"The data set {directory} has no sequence {unknown[0]!r}. It has {', '.join(found)}.")
     masks = directory.resolve().with_name(f"{directory.resolve().name}_masks")
     return [
-        DatasetSequence(name, tuple(frames := _pictures(folder)), _masks(frames, masks / name), (width, height))
-        for name, folder in folders.items()
+        _open_sequence(name, path, masks / name, (width, height), colorspace)
+        for name, path in found.items()
         if names is None or name in names
     ]
 
 
-def list_files(folder: Path, types: Collection[str]) -> list[Path]:
-    """Return the files of some types in a folder, in order of their names, without hidden ones.
+def sequence_names(directory: Path) -> list[str]:
+    """Return the names of the sequences of a folder, in order. No file is opened.
 
     Args:
-        folder: The folder.
-        types: Extensions in lower case, such as ".png".
+        directory: As for `read_dataset`.
+
+    Raises:
+        BadRequest: If the folder holds no sequence, or two have one name.
     """
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in types and not path.name.startswith("."))
+    return list(_find_sequences(directory))
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return list_files(folder, _PICTURES)
+def _find_sequences(directory: Path) -> dict[str, Path]:
+    """Return the folder or the movie of each sequence by its name, in order."""
+    if not directory.is_dir():
+        raise BadRequest(
+            f"The data set {directory} is not a folder. Give one that holds a folder of pictures or a movie for each "
+            "sequence."
+        )
+    found: dict[str, Path] = {}
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            name, holds = path.name, any(list_files(path, types) for types in (PICTURE_TYPES, MOVIE_TYPES))
+        else:
+            name, holds = path.stem, is_movie(path)
+        if holds and name in found:
+            raise BadRequest(
+                f"The data set {directory} has two sequences {name!r}: {found[name].name} and {path.name}. Rename one."
+            )
+        if holds:
+            found[name] = path
+    if not found:
+        raise BadRequest(
+            f"The data set {directory} holds no sequence. Each must be a folder of pictures, such as PNG, JPEG or EXR, "
+            "or a movie."
+        )
+    return dict(sorted(found.items()))
 
 
-def _masks(frames: list[Path], folder: Path) -> tuple[Path, ...] | None:
+def _open_sequence(
+    name: str, path: Path, mask_folder: Path, size: tuple[int, int], colorspace: str | None
+) -> DatasetSequence:
+    pictures = list_files(path, PICTURE_TYPES) if path.is_dir() else []
+    if pictures:
+        _require_single(pictures)
+        masks = _masks([picture.stem for picture in pictures], mask_folder)
+        return DatasetSequence(name, tuple(pictures), masks, size, colorspace=colorspace)
+    movie = path
+    if path.is_dir():
+        remedy = "Leave one there, or give that folder as the data set."
+        movie = the_only_movie(list_files(path, MOVIE_TYPES), name, remedy=remedy)
+    count = open_movie(movie).info.count
+    return DatasetSequence(name, (movie,), _movie_masks(movie, count, mask_folder), size, count, colorspace)
+
+
+def _require_single(pictures: Sequence[Path]) -> None:
+    by_name: dict[str, Path] = {}
+    for picture in pictures:
+        if (other := by_name.setdefault(picture.stem, picture)) != picture:
+            raise BadRequest(
+                f"{picture.parent} has two pictures of frame {picture.stem} ({other.name} and {picture.name}). "
+                "Leave one there."
+            )
+
+
+def _masks(frames: Sequence[str], folder: Path) -> tuple[Path, ...] | None:
     """Return the mask file of each frame, matched by the frame's name; None without a folder of masks."""
     if not folder.is_dir():
         return None
-    files = {path.stem: path for path in _pictures(folder)}
-    missing = [frame.stem for frame in frames if frame.stem not in files]
+    files = {path.stem: path for path in list_files(folder, _MASK_TYPES)}
+    missing = [frame for frame in frames if frame not in files]
     if missing:
         raise BadRequest(
             f"The masks in {folder} lack frame {missing[0]}. Add it, or remove the folder to go without masks."
         )
-    return tuple(files[frame.stem] for frame in frames)
+    return tuple(files[frame] for frame in frames)
 
 
-def _read(path: Path, mode: int) -> ByteImage:
-    """Return the file's pixels, 8-bit."""
+def _movie_masks(movie: Path, count: int, folder: Path) -> tuple[Path, ...] | None:
+    """Return the mask file of each frame of a movie: as many as frames, numbered without a gap from any number on."""
+    if not folder.is_dir():
+        return None
+    files = list_files(folder, _MASK_TYPES)
+    numbers = [int(match[0]) for path in files if (match := _NUMBER.search(path.stem))]
+    if len(files) != count or len(numbers) != count:
+        raise BadRequest(
+            f"The masks in {folder} are {len(numbers)} numbered pictures, and {movie} has {count} frames. Give one for "
+            "each frame, or remove the folder to go without masks."
+        )
+    gap = next((before + 1 for before, after in pairwise(numbers) if after != before + 1), None)
+    if gap is not None:
+        raise BadRequest(
+            f"The masks in {folder} lack number {gap}. Number them as the frames of {movie.name} follow each other, "
+            "or remove the folder to go without masks."
+        )
+    return tuple(files)
+
+
+def _read(path: Path) -> ByteImage:
+    """Return the pixels of a mask file as they are, 8-bit."""
     try:
         # Not cv2.imread: on Windows it cannot open paths outside the local code page.
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), mode)
+        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     except (OSError, cv2.error) as error:
         raise PlateError(f"The picture {path} cannot be read ({str(error).strip()}). Copy it again.") from None
     if picture is None:

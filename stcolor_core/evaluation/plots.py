@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_outliers", "draw_reliability", "require_matplotlib", "save_figure", "write_plots"]
 
 _BINS = 20  # of the reliability diagram, as of the calibration error in the tables
+_LEAST_SHARE = 1e-4  # of the pixels: the share that is right of fewer is chance
 _STYLE: Any = {"svg.hashsalt": "stcolor", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 
@@ -85,6 +86,8 @@ def draw_outliers(curves: Mapping[str, Any]) -> Figure:
 def draw_reliability(diagrams: Mapping[str, Reliability]) -> Figure:
     """Return how often pixels are right over their confidence, above how many pixels have it. The diagonal is ideal.
 
+    Bins with fewer than one in 10,000 of the pixels have no point.
+
     Args:
         diagrams: Reliability by the name of the method; at least one pixel each.
 
@@ -98,10 +101,8 @@ def draw_reliability(diagrams: Mapping[str, Reliability]) -> Figure:
         count, confidence, correct = (
             np.asarray(part).reshape(_BINS, -1).sum(1) for part in (diagram.count, diagram.confidence, diagram.correct)
         )
-        any_pixel = count > 0
-        axes.plot(
-            confidence[any_pixel] / count[any_pixel], correct[any_pixel] / count[any_pixel], "o-", ms=3, label=name
-        )
+        shown = count > _LEAST_SHARE * count.sum()
+        axes.plot(confidence[shown] / count[shown], correct[shown] / count[shown], "o-", ms=3, label=name)
         counts.stairs(100 * count / count.sum(), edges, label=name)
     axes.set_ylabel("share of pixels that are right")
     axes.set_ylim(0, 1)

@@ -22,20 +22,15 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.color_metrics import has_scikit_image
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
-from stcolor_core.evaluation.other_tools import (
-    ResultPicture,
-    as_eight_bit,
-    find_results,
-    name_folders,
-    read_results,
-)
+from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
+from stcolor_core.evaluation.requirements import require_frames_to_color, require_memory
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
+from stcolor_core.evaluation.stored_pictures import StoredPicture, named_space
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
 from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
-from stcolor_core.plurals import count_of
 
 __all__ = ["evaluate", "load_clip"]
 
@@ -69,7 +64,7 @@ class _Task:
     frames: tuple[int, ...] = ()
     pictures: Path | None = None
     rounds: bool = False
-    results: dict[int, ResultPicture] | None = None
+    results: dict[int, StoredPicture] | None = None
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -95,9 +90,11 @@ class _Task:
     @property
     def fingerprint(self) -> str:
         """Return a digest of everything that the measurement depends on."""
-        settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.rounds, self.device]
+        space = None if self.sequence.colorspace is None else named_space(self.sequence.colorspace).identity
+        clip = [self.sequence.size, self.old_film, space]
+        settings = [asdict(self.protocol), self.variant, clip, self.rounds, self.device]
         results = dict.fromkeys(result.path for result in (self.results or {}).values())
-        return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ()), *results])
+        return fingerprint(settings=settings, files=[*self.sequence.files, *(self.sequence.masks or ()), *results])
 
 
 def evaluate(
@@ -110,6 +107,7 @@ def evaluate(
     names: Sequence[str] | None = None,
     lines: int = _SIZE[1],
     old_film: bool = False,
+    colorspace: str | None = None,
     workers: int = 1,
     plots: bool = False,
     strips: Sequence[int] = (),
@@ -130,6 +128,7 @@ def evaluate(
         names: Sequences to use; None for all.
         lines: Height of the pictures in pixels; the tables' is 216.
         old_film: Whether to simulate old film, see `film.FilmWear`.
+        colorspace: That of the data set's files, see `StoredPicture.read`; None for their types' defaults.
         workers: Number of processes, 1 or more.
         plots: Whether to draw diagrams in the output folder too, see `plots.write_plots`.
         strips: Frame indices that are shown side by side in the output folder too, see `strips.write_strip`.
@@ -140,7 +139,10 @@ def evaluate(
     Raises:
         BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
             protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
-            are wanted without an output folder or matplotlib; or if results of other tools are missing.
+            are wanted without an output folder or matplotlib; if results of other tools are missing; or if a clip does
+            not fit into memory.
+        ColorError: If the colour space is unknown, or has to be named.
+        PlateError: If a picture or a movie cannot be read.
         OutputError: If the output cannot be written.
     """
     if not _LEAST_LINES <= lines <= _MOST_LINES:
@@ -157,12 +159,13 @@ def evaluate(
     width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     tasks: list[_Task] = []
     for protocol in chosen:
-        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names)
-        _require_frames_to_color(protocol, sequences)
+        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names, colorspace=colorspace)
+        require_frames_to_color(protocol, sequences)
+        require_memory(protocol, sequences, workers=workers)
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
         for sequence in sequences:
-            rows: list[tuple[str, dict[int, ResultPicture] | None]] = [(variant, None) for variant in variants]
+            rows: list[tuple[str, dict[int, StoredPicture] | None]] = [(variant, None) for variant in variants]
             rows += [
                 (name, _find_results(folder, protocol, sequence, is_only=len(sequences) == 1))
                 for name, folder in others.items()
@@ -284,7 +287,7 @@ def _measure(task: _Task) -> Measurement:
 
 def _find_results(
     folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
-) -> dict[int, ResultPicture]:
+) -> dict[int, StoredPicture]:
     count = protocol.frame_count(len(sequence))
     references = protocol.reference_indices(count)
     frames = [frame for frame in range(count) if frame not in references]
@@ -338,25 +341,33 @@ def _require_traceable(tasks: Iterable[_Task], point: TracePoint) -> None:
 
 
 def _read_sequences(
-    directory: Path, protocol: Protocol, *, size: tuple[int, int], names: Sequence[str] | None
+    directory: Path,
+    protocol: Protocol,
+    *,
+    size: tuple[int, int],
+    names: Sequence[str] | None,
+    colorspace: str | None,
 ) -> list[datasets.DatasetSequence]:
     """Return the sequences that a protocol measures; say it if the data set lacks some of them."""
-    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=names)
+    chosen = names
+    if protocol.sequences is not None:
+        known = datasets.sequence_names(directory)
+        chosen = [name for name in names or known if name in protocol.sequences or name not in known]
+    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=chosen, colorspace=colorspace)
     if protocol.sequences is None:
         return sequences
-    chosen = [sequence for sequence in sequences if sequence.name in protocol.sequences]
-    if not chosen:
+    if not sequences:
         raise BadRequest(
             f"The data set {directory} has none of the sequences of the protocol {protocol.name}, such as "
             f"{protocol.sequences[0]}. Give the folder that holds them."
         )
-    if len(chosen) < len(protocol.sequences):
+    if len(sequences) < len(protocol.sequences):
         tqdm.write(
-            f"stcolor: {protocol.name} on {len(chosen)} of its {len(protocol.sequences)} sequences: do not compare the "
-            "means with those of others.",
+            f"stcolor: {protocol.name} on {len(sequences)} of its {len(protocol.sequences)} sequences: do not compare "
+            "the means with those of others.",
             file=sys.stderr,
         )
-    return chosen
+    return sequences
 
 
 def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:
@@ -365,18 +376,3 @@ def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, di
 
 def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
     return f"{format_table(name, scores_of(variants))}\n\n{format_more(name, variants)}"
-
-
-def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:
-    for sequence in sequences:
-        count = protocol.frame_count(len(sequence))
-        if len(protocol.reference_indices(count)) == count:
-            raise BadRequest(
-                f"The clip {sequence.name} has {count_of(count, 'frame')}, which the protocol {protocol.name} "
-                "takes as references, so that nothing is left to colour. Add frames to it, or leave it out."
-            )
-        if count < protocol.least_frames:
-            raise BadRequest(
-                f"The clip {sequence.name} has {count_of(count, 'frame')}, but the protocol {protocol.name} needs "
-                f"{protocol.least_frames} or more. Add frames to it, or leave it out."
-            )

@@ -182,10 +182,10 @@ def write_trace(folder: Path, clip: Clip, traced: Sequence[TracedFrame]) -> None
     plain = [
         {
             "frame": step.frame,
-            "pixel": [step.x, step.y],
+            "pixel": [round(step.x, 2), round(step.y, 2)],
             "reference": step.reference,
-            "cells": step.cells.round(2).tolist(),
-            "affinity": step.affinity.round(5).tolist(),
+            "cells": step.cells.astype(np.float64).round(2).tolist(),
+            "affinity": step.affinity.astype(np.float64).round(5).tolist(),
         }
         for step in traced
     ]

@@ -21,9 +21,10 @@ from stcolor_core.movies.probe import MovieInfo, probe, reading
 from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, pack_timecode, timecode_of_frame
 from stcolor_core.remedies import advise
 
-__all__ = ["Movie", "open_movie"]
+__all__ = ["MOST_OPEN", "Movie", "open_movie"]
 
-_MOST_OPEN = 2
+MOST_OPEN = 2
+"""How many movies stay open: readers of more at once open them again and again."""
 _CACHED_BYTES = 192 * 2**20  # decoded frames: with long groups of pictures, each step backwards would decode a group
 _MOST_THREADS = 4
 
@@ -216,7 +217,7 @@ def open_movie(path: Path) -> Movie:
     with _open_lock:
         if key not in _open:
             _open[key] = Movie(path)
-            while len(_open) > _MOST_OPEN:
+            while len(_open) > MOST_OPEN:
                 _, oldest = _open.popitem(last=False)
                 oldest.close()
         _open.move_to_end(key)

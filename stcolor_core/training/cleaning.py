@@ -80,7 +80,7 @@ def train(footage: Path, output: Path, settings: Settings, *, device: torch.devi
     A run that was interrupted continues from its latest state.
 
     Args:
-        footage: A folder with one folder of pictures for each clip.
+        footage: A folder with a folder of pictures or a movie for each clip.
         output: File of the weights.
         settings: The settings of the run.
         device: Device to train on.

@@ -73,7 +73,7 @@ def make(footage: Path, output: Path | None, settings: Settings, *, device: torc
     """Train the features on a folder of clips and write the weights.
 
     Args:
-        footage: A folder with one folder of pictures for each clip.
+        footage: A folder with a folder of pictures or a movie for each clip.
         output: File of the weights; None for the file that the model reads.
         settings: The settings of the run.
         device: Device to train on.
@@ -96,7 +96,7 @@ def write_untrained_features(footage: Path, output: Path, *, seed: int) -> None:
     """Write the weights that training starts from: features that have not learned from the footage.
 
     Args:
-        footage: A folder with one folder of pictures for each clip.
+        footage: A folder with a folder of pictures or a movie for each clip.
         output: File of the weights, float16.
         seed: Seed of all random numbers.
 

@@ -21,6 +21,7 @@ from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import LUMINANCE
 from stcolor_core.method import tensor_color
 from stcolor_core.method.features.standard import StandardFeatures
+from stcolor_core.movies.reader import MOST_OPEN
 from stcolor_core.training.clips import resize_sequence
 
 __all__ = ["TARGETS", "PictureBatch", "draw_batch", "load_clips"]
@@ -64,7 +65,8 @@ def load_clips(sequences: Sequence[DatasetSequence], device: torch.device) -> li
         frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(len(sequence))]
         return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous().to(device)
 
-    with ThreadPoolExecutor() as pool:
+    has_movies = any(sequence.movie_frames is not None for sequence in sequences)
+    with ThreadPoolExecutor(MOST_OPEN if has_movies else None) as pool:
         return list(pool.map(read, sequences))
 
 

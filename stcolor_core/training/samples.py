@@ -100,7 +100,7 @@ def make_samples(
     """Make the samples that are not on disk yet.
 
     Args:
-        footage: A folder with one folder of pictures for each clip.
+        footage: A folder with a folder of pictures or a movie for each clip.
         cache: Folder of the samples; use one for each seed.
         walks_per_clip: Number of walks for each clip.
         seed: Seed of all random numbers.

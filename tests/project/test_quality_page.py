@@ -44,7 +44,9 @@ def test_another_figure_in_the_data_is_another_page(script: ModuleType, data: di
         lambda other: other["runs"]["tenth"]["realigned"]["full"].update(dog=12.34),
         lambda other: other["runs"]["old-film"]["standard"]["means"].update(flicker=12.34),
         lambda other: other["runs"]["first+last"]["chained"]["means"].update(outer=12.34),
-        lambda other: other["losses"].update(dog=[12.34] * 12),
+        lambda other: other["losses"]["tenth"].update(dog=[12.34] * 14),
+        lambda other: other["losses"]["first+last"].update(dog=[12.34] * 14),
+        lambda other: other["runs"]["first"]["standard"]["means"].update(full=12.34),
     ):
         other = copy.deepcopy(data)
         change(other)
@@ -62,7 +64,7 @@ def test_every_run_is_in_the_data_with_every_variant(script: ModuleType, data: d
     }
     clips = set(data["made"]["clips"])
     assert all(set(row["full"]) == clips for rows in data["runs"].values() for row in rows.values())
-    assert set(data["losses"]) == clips
+    assert {protocol: set(rows) for protocol, rows in data["losses"].items()} == dict.fromkeys(script.LOSSES, clips)
     assert set(data["made"]["code"]) == {*script.RUNS, "losses"}
 
 
@@ -84,7 +86,8 @@ def test_one_command_measures_and_takes_up_what_was_stopped(
     tenth = few["tenth"]._replace(variants=("grey", "chained", "realigned", "standard:rule", "standard"))
     monkeypatch.setattr(script, "RUNS", few | {"tenth": tenth})
     blocks = "".join(f"<!-- quality: {name} -->\n<!-- end -->\n" for name in ("made", "tenth", "clips", "more", "two"))
-    blocks += "<!-- quality: situations -->\n<!-- end -->\n<!-- quality: losses -->\n<!-- end -->\n"
+    more = ("situations", "losses", "asked", "causes")
+    blocks += "".join(f"<!-- quality: {name} -->\n<!-- end -->\n" for name in more)
     script.PAGE.write_text(blocks)
     command = ["make_quality.py", "--dataset", str(clips), "--output", str(tmp_path / "kept")]
     monkeypatch.setattr(sys, "argv", command)

@@ -40,7 +40,7 @@ def test_sequences_are_sorted_by_name_with_their_frames_in_order(davis: Path) ->
     (davis / "empty").mkdir()
     sequences = read_dataset(davis)
     assert [sequence.name for sequence in sequences] == ["bear", "camel"]
-    assert [path.name for path in sequences[0].frames] == ["00000.png", "00001.png", "00002.png"]
+    assert [path.name for path in sequences[0].files] == ["00000.png", "00001.png", "00002.png"]
     assert len(sequences[0]) == 3
     assert [sequence.name for sequence in read_dataset(davis, names=["camel"])] == ["camel"]
 
@@ -144,6 +144,6 @@ def test_the_real_davis_is_read() -> None:
     assert len(sequences) == 8
     assert all(len(sequence) == 50 for sequence in sequences)
     swan = sequences[0]
-    bgr = cv2.resize(cv2.imread(str(swan.frames[9])), (384, 216), interpolation=cv2.INTER_AREA)
+    bgr = cv2.resize(cv2.imread(str(swan.files[9])), (384, 216), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(swan.rgb(9), bgr[..., ::-1] / 255, atol=1 / 255)
     assert 0.05 < swan.mask(9).mean() < 0.5

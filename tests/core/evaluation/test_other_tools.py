@@ -19,6 +19,7 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.other_tools import read_display
 from stcolor_core.evaluation.run import evaluate
 from stcolor_core.evaluation.scoring import color_pictures
+from stcolor_core.evaluation.stored_pictures import StoredPicture
 from stcolor_core.images.color import lab_to_srgb, srgb_decode
 
 CPU = torch.device("cpu")
@@ -27,7 +28,7 @@ COUNT = 12
 
 def save(path: Path, rgb: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.rint(255 * rgb).astype(np.uint8)).save(path)
+    Image.fromarray(np.rint(255 * rgb.astype(np.float64)).astype(np.uint8)).save(path)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +127,10 @@ def test_an_exr_is_linear_and_other_files_are_srgb(tmp_path: Path) -> None:
     file.open(str(tmp_path / "a.exr"), spec)
     file.write_image(srgb_decode(rgb))
     file.close()
-    np.testing.assert_allclose(read_display(tmp_path / "a.png", (30, 20)), rgb, atol=0.5 / 255 + 1e-6)
-    np.testing.assert_allclose(read_display(tmp_path / "deep.png", (30, 20)), rgb, atol=1e-5)
-    np.testing.assert_allclose(read_display(tmp_path / "a.exr", (30, 20)), rgb, atol=1e-5)
-    half = read_display(tmp_path / "deep.png", (15, 10))
+    np.testing.assert_allclose(read_display(StoredPicture(tmp_path / "a.png"), (30, 20)), rgb, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(read_display(StoredPicture(tmp_path / "deep.png"), (30, 20)), rgb, atol=1e-5)
+    np.testing.assert_allclose(read_display(StoredPicture(tmp_path / "a.exr"), (30, 20)), rgb, atol=1e-5)
+    half = read_display(StoredPicture(tmp_path / "deep.png"), (15, 10))
     np.testing.assert_allclose(half, rgb.reshape(10, 2, 15, 2, 3).mean((1, 3)), atol=1e-5)
 
 

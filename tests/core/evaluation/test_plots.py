@@ -38,6 +38,11 @@ def test_the_reliability_diagram_has_the_share_of_right_pixels_at_their_mean_con
     assert stairs.get_data().values[[10, 18]].tolist() == [80, 20], "per cent of the pixels, twenty bins"
 
 
+def test_a_bin_with_a_handful_of_pixels_has_no_point_in_the_reliability_diagram() -> None:
+    figure = draw_reliability({"mine": diagram((0.2, 5, 5), (0.92, 60_000, 54_000))})
+    np.testing.assert_allclose(figure.axes[0].lines[1].get_xydata(), [[0.92, 0.9]])
+
+
 def test_a_figure_is_written_as_svg_and_png_and_the_same_one_gives_the_same_svg(tmp_path: Path) -> None:
     curves = {"standard:rule": np.linspace(1, 0, 32)}
     svg, png = save_figure(tmp_path / "new" / "outliers-v1.2", draw_outliers(curves))
