@@ -39,7 +39,7 @@ class KeyCoverage:
     Attributes:
         frames: The frames that were looked at, in ascending order, F of them.
         candidates: Indices into `frames` of the frames that may become keyframes, in ascending order, K of them. None
-            is a frame that can hold no colour, so that a black scene has none.
+            is a frame that can hold no colour, but for required ones, and a black scene has none at all.
         share: Share of the pixels of each cell that a keyframe at a candidate would colour right, 0..1, shape
             (K, F, *GRID).
     """
@@ -77,8 +77,9 @@ def estimate_coverage(
         _check(cancelled)
         on_read(frame)
         pictures.append(shrink(lightness(frame)))
-    spread = _spread(_find_fit(pictures), most_candidates)
-    candidates = sorted({*spread, *(looked_at.index(frame) for frame in required)})
+    fit = _find_fit(pictures)
+    kept = {looked_at.index(frame) for frame in required} if fit else set()
+    candidates = sorted({*_spread(fit, most_candidates), *kept})
     share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
     steps = np.diff(looked_at, prepend=looked_at[0])
     for index, measures in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):

@@ -307,8 +307,8 @@ class _Run:
             self._reporter.report(Event(kind="input", message=str(space)))
 
     def _warn_of_unreferenced(self, spans: Sequence[Span], requested: frozenset[int]) -> None:
-        stills = bool(self._shot.stills)
-        warn_of_unreferenced(self._reporter, spans, requested, walks=self._patches.walks, stills=stills)
+        stills, walks = bool(self._shot.stills), self._patches.walks
+        warn_of_unreferenced(self._reporter, spans, requested, walks=walks, stills=stills, flaws=self._flaws)
 
     def _color_span(
         self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
