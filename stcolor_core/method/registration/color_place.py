@@ -1,8 +1,8 @@
 """Where the colours of a keyframe belong whose luminance is the plate's own: colour may lie beside what it is of.
 
 A layer of colour over the plate, or another frame's colour with this one's luminance, looks exact by its luminance. But
-colours change where luminance does, at the edges of surfaces. So the edges of a*, b* are compared with those of L*: where
-they fit much better once moved, or on a frame nearby, the colours belong there.
+colours change where luminance does, at the edges of surfaces. So the edges of a*, b* are compared with those of L*:
+where they fit much better once moved, or on a frame nearby, the colours belong there.
 """
 
 from __future__ import annotations
