@@ -29,8 +29,10 @@ _FLAT_LIGHTNESS, _FLAT_COLOR = 0.5, 0.3  # slope a pixel of L*, and of a* and b*
 # true keyframes pass it too; it spares the others the search, and the frames around them from being read.
 _COARSE, _TILES, _REACH, _WORTH = 108, (4, 6), 4, 0.04
 # What correlation of the edges must be reached, and gained, and how much more of it for each pixel that a corner moves:
-# false solutions are far (benchmarks/measured/method.md, "Misplaced keyframes"). A true keyframe gains 0.012 at most.
+# false solutions are far. They also fit a part of the picture only, such as a pattern that repeats, so a share of the
+# tiles must gain (benchmarks/measured/method.md, "Misplaced keyframes").
 _LEAST, _GAIN, _GAIN_BY_SHIFT = 0.15, 0.05, 0.011
+_LEAST_TILES = 0.72
 
 
 def find_color_place(
@@ -64,7 +66,8 @@ def find_color_place(
     best, shown = fit + _GAIN, frame
     alignment: Alignment | None = None
     gain = (1 - moved.misfit) - fit
-    if moved.moves and gain >= max(_GAIN, _GAIN_BY_SHIFT * moved.largest_shift * _LINES / lines):
+    enough = max(_GAIN, _GAIN_BY_SHIFT * moved.largest_shift * _LINES / lines)
+    if moved.moves and gain >= enough and _gaining_tiles(edges, colors, moved) >= _LEAST_TILES:
         best, alignment = 1 - moved.misfit, moved
     for other in others:
         there = 1 - affine_alignment_misfit(np.eye(2, 3), _edges(resize(lightness_of(other), size)), colors, small)
@@ -99,14 +102,26 @@ def _tile_gain(lightness_edges: Plane, color_edges: Plane, known: Mask | None) -
     inside = None if known is None else resize(known.astype(np.float32), size) > 0.5
     target, source = (local_contrast(resize(edges, size), inside) for edges in (lightness_edges, color_edges))
 
-    def by_tiles(picture: Plane) -> Plane:
-        return np.asarray(cv2.resize(picture, _TILES[::-1], interpolation=cv2.INTER_AREA), np.float32)
-
-    still = by_tiles(target * source)
+    still = _by_tiles(target * source)
     best = still
     for dy in range(-_REACH, _REACH + 1):
         for dx in range(-_REACH, _REACH + 1):
             shifted = cv2.warpAffine(source, np.array([[1, 0, dx], [0, 1, dy]], np.float32), size[::-1])
-            best = np.maximum(best, by_tiles(target * shifted))
-    energy = float(np.sqrt(by_tiles(target * target) * by_tiles(source * source)).sum())
-    return float((best - still).sum()) / max(energy, 1e-6)
+            best = np.maximum(best, _by_tiles(target * shifted))
+    return float((best - still).sum()) / max(float(_energy(target, source).sum()), 1e-6)
+
+
+def _gaining_tiles(lightness_edges: Plane, color_edges: Plane, moved: Alignment) -> float:
+    """Return the share of the picture, by tiles and their edges, in which the edges fit better once moved, 0..1."""
+    target, source = local_contrast(lightness_edges), local_contrast(color_edges)
+    better = _by_tiles(target * moved.sample(source)) > _by_tiles(target * source)
+    energy = _energy(target, source)
+    return float(energy[better].sum()) / max(float(energy.sum()), 1e-6)
+
+
+def _energy(target: Plane, source: Plane) -> Plane:
+    return np.sqrt(_by_tiles(target * target) * _by_tiles(source * source))
+
+
+def _by_tiles(picture: Plane) -> Plane:
+    return np.asarray(cv2.resize(picture, _TILES[::-1], interpolation=cv2.INTER_AREA), np.float32)
