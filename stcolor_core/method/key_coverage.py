@@ -10,7 +10,7 @@ colour (benchmarks/key_coverage.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.errors import Cancelled
 from stcolor_core.images.color_room import can_hold_color, color_room
-from stcolor_core.method.light import LightChange, overall_change, relight_lightness, to_same_light
+from stcolor_core.method.light import (
+    MOST_CONTRAST,
+    SAME_LIGHT,
+    LightChange,
+    overall_change,
+    relight_lightness,
+    to_same_light,
+)
 from stcolor_core.method.tracking.flow import align, sample
 
 __all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
@@ -30,6 +37,10 @@ _MOST_FRAMES, _MOST_CANDIDATES = 64, 20  # that are looked at in a scene
 MEASURES = ("visibility", "residual", "distance", "magnification")
 _COEFFICIENTS = np.array([1.121, -1.379, -0.321, 0.219])
 _INTERCEPT = 6.529
+# A veil or a fade thins wrong colours out too, until they are right. Of a wrong one exp(-this * (1 / contrast - 1)) is
+# left (benchmarks/measured/method.md, "Plans under a veil").
+_THINNED = 0.4
+_CLEAR = 0.8  # of the clearest picture's deviation of L*, from which a picture is in full light
 
 
 @dataclass(frozen=True)
@@ -82,8 +93,10 @@ def estimate_coverage(
     candidates = sorted({*_spread(fit, most_candidates), *kept})
     share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
     steps = np.diff(looked_at, prepend=looked_at[0])
-    for index, measures in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
-        share[index] = 1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT)))
+    for index, measures, gains in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
+        wrong = 1 / (1 + np.exp(measures @ _COEFFICIENTS + _INTERCEPT))
+        thinned = np.exp(-_THINNED * np.maximum(1 / gains - 1, 0))
+        share[index] = 1 - thinned[:, None, None] * wrong
         share[index, candidates[index]] = 1
     return KeyCoverage(tuple(looked_at), tuple(candidates), share)
 
@@ -94,7 +107,7 @@ def measure_views(
     times: NDArray[np.int_],
     *,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
     """Yield, for each candidate, how well it shows what each picture shows.
 
     Args:
@@ -104,11 +117,13 @@ def measure_views(
         cancelled: Asked before every candidate.
 
     Yields:
-        The number of the candidate, and `MEASURES` of each picture and cell, shape (F, *GRID, 4).
+        The number of the candidate; `MEASURES` of each picture and cell, shape (F, *GRID, 4); and the factor from the
+        candidate's contrast to that of each picture, which its colours share, shape (F,).
 
     Raises:
         Cancelled: Once `cancelled` returns True.
     """
+    pictures, contrasts = _to_clearest_light(pictures)
     links = []
     for before, after in zip(pictures, pictures[1:], strict=False):
         _check(cancelled)
@@ -127,7 +142,7 @@ def measure_views(
                 displacement, residual = _realign(pictures[index], reference, chain, visibility)
                 distance = abs(float(times[index] - times[candidate]))
                 measures[index] = _describe(visibility, residual, displacement, distance)
-        yield number, measures
+        yield number, measures, contrasts / contrasts[candidate]
 
 
 def shrink(lightness: Plane) -> Plane:
@@ -156,6 +171,29 @@ def _describe(visibility: Plane, residual: Plane, displacement: FlowField, dista
         np.minimum(0, np.log(np.clip(_to_grid(stretch.astype(np.float32)), 0.2, 5))),
     )
     return np.stack(planes, -1).astype(np.float32)
+
+
+def _to_clearest_light(pictures: Sequence[Plane]) -> tuple[list[Plane], NDArray[np.float32]]:
+    """Return the pictures as they would be without a veil or a fade, and the contrast that each has left, (F,), 0..1.
+
+    The change of light is followed from the clearest picture outward, from each to the next one, which show nearly the
+    same; it is known again wherever a picture has its full contrast.
+    """
+    lit, contrasts = list(pictures), np.ones(len(pictures), np.float32)
+    clearest = int(np.argmax([color_room(picture) for picture in pictures]))
+    full = float(pictures[clearest].std())
+    for order in (range(clearest + 1, len(pictures)), range(clearest - 1, -1, -1)):
+        change, before = SAME_LIGHT, pictures[clearest]
+        for index in order:
+            picture = pictures[index]
+            change = change.then(overall_change(picture, before, np.ones_like(picture)).in_codes)
+            before = picture
+            if change.gain >= _CLEAR or picture.std() >= _CLEAR * full:
+                change = SAME_LIGHT if picture.std() >= _CLEAR * full else change
+                continue
+            change = replace(change, gain=max(change.gain, 1 / MOST_CONTRAST))
+            lit[index], contrasts[index] = relight_lightness(picture, change.inverse), change.gain
+    return lit, contrasts
 
 
 def _realign(target: Plane, reference: Plane, chain: FlowField, visibility: Plane) -> tuple[FlowField, Plane]:
