@@ -186,14 +186,23 @@ def _to_clearest_light(pictures: Sequence[Plane]) -> tuple[list[Plane], NDArray[
         change, before = SAME_LIGHT, pictures[clearest]
         for index in order:
             picture = pictures[index]
-            change = change.then(overall_change(picture, before, np.ones_like(picture)).in_codes)
+            if picture.std() >= _CLEAR * full:
+                change = SAME_LIGHT
+            else:
+                change = change.then(_change_between(picture, before))
+                change = replace(change, gain=max(change.gain, 1 / MOST_CONTRAST))
+                lit[index] = relight_lightness(picture, change.inverse)
+                contrasts[index] = min(change.gain, 1)
             before = picture
-            if change.gain >= _CLEAR or picture.std() >= _CLEAR * full:
-                change = SAME_LIGHT if picture.std() >= _CLEAR * full else change
-                continue
-            change = replace(change, gain=max(change.gain, 1 / MOST_CONTRAST))
-            lit[index], contrasts[index] = relight_lightness(picture, change.inverse), change.gain
     return lit, contrasts
+
+
+def _change_between(picture: Plane, before: Plane) -> LightChange:
+    """Return the change of code values that brings a neighbour to a picture's light, along the flow between the two."""
+    even = [(each - each.mean()) * (18 / max(float(each.std()), 0.5)) + 50 for each in (picture, before)]
+    zero = np.zeros((*picture.shape, 2), np.float32)
+    along = sample(before, align(*(np.clip(each, 0, 100).astype(np.float32) for each in even), zero))
+    return overall_change(picture, along, np.ones_like(picture)).in_codes
 
 
 def _realign(target: Plane, reference: Plane, chain: FlowField, visibility: Plane) -> tuple[FlowField, Plane]:
