@@ -201,7 +201,8 @@ def _change_between(picture: Plane, before: Plane) -> LightChange:
     """Return the change of code values that brings a neighbour to a picture's light, along the flow between the two."""
     even = [(each - each.mean()) * (18 / max(float(each.std()), 0.5)) + 50 for each in (picture, before)]
     zero = np.zeros((*picture.shape, 2), np.float32)
-    along = sample(before, align(*(np.clip(each, 0, 100).astype(np.float32) for each in even), zero))
+    target, other = (np.clip(each, 0, 100).astype(np.float32) for each in even)
+    along = sample(before, align(target, other, zero))
     return overall_change(picture, along, np.ones_like(picture)).in_codes
 
 

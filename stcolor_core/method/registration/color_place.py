@@ -120,7 +120,7 @@ def _gaining_tiles(lightness_edges: Plane, color_edges: Plane, moved: Alignment)
 
 
 def _energy(target: Plane, source: Plane) -> Plane:
-    return np.sqrt(_by_tiles(target * target) * _by_tiles(source * source))
+    return np.asarray(np.sqrt(_by_tiles(target * target) * _by_tiles(source * source)), np.float32)
 
 
 def _by_tiles(picture: Plane) -> Plane:
