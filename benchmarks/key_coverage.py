@@ -44,7 +44,7 @@ def sample(sequence: DatasetSequence, key: int, frames: int) -> Samples:
     """
     clip = Clip.load(sequence, frames)
     pictures = [shrink(lightness) for lightness in clip.lightnesses]
-    ((_, measures),) = measure_views(pictures, [key], np.arange(len(pictures)))
+    ((_, measures, _),) = measure_views(pictures, [key], np.arange(len(pictures)))
     cells, right = [], []
     for frame, ab, _ in color_clip(clip, (key,), "standard", device=torch.device("cpu")):
         picture = lab_to_srgb(np.dstack([clip.lightnesses[frame], ab]))

@@ -104,7 +104,9 @@ def _to_json(plan: KeyPlan) -> str:
         }
         for scene in plan.scenes
     ]
-    return json.dumps({"share": round(plan.share, 4), "scenes": scenes})
+    dissolves = [[dissolve.first, dissolve.last] for dissolve in plan.transitions.dissolves]
+    cuts = list(plan.transitions.cuts)
+    return json.dumps({"share": round(plan.share, 4), "scenes": scenes, "cuts": cuts, "dissolves": dissolves})
 
 
 def _check_sheet(path: Path, shot: Shot, *, read_from: Path | None) -> None:

@@ -9,6 +9,7 @@ import psutil
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.protocol import Protocol
+from stcolor_core.plurals import count_of
 
 __all__ = ["require_frames_to_color", "require_memory"]
 
@@ -30,12 +31,12 @@ def require_frames_to_color(protocol: Protocol, sequences: Sequence[DatasetSeque
         count = protocol.frame_count(len(sequence))
         if len(protocol.reference_indices(count)) == count:
             raise BadRequest(
-                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                f"The clip {sequence.name} has {count_of(count, 'frame')}, which the protocol {protocol.name} "
                 "takes as references, so that nothing is left to colour. Add frames to it, or leave it out."
             )
         if count < protocol.least_frames:
             raise BadRequest(
-                f"The clip {sequence.name} has {count} frames, but the protocol {protocol.name} needs "
+                f"The clip {sequence.name} has {count_of(count, 'frame')}, but the protocol {protocol.name} needs "
                 f"{protocol.least_frames} or more. Add frames to it, or leave it out."
             )
 

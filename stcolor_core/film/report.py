@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.errors import PlateError
+from stcolor_core.errors import PlateError, StcolorError
 from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
@@ -24,6 +24,7 @@ from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import SceneShot, find_keys
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
+from stcolor_core.images.color_room import any_can_hold_color
 from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.plurals import count_of
 
@@ -110,7 +111,8 @@ class FilmReport:
         frames: The number of frames of all scenes and dissolves.
         done: The number of those that are on disk and up to date.
         keys: The number of keyframes.
-        groups_without_key: Names of the groups that have none: the keyframes that are still to be painted at least.
+        groups_without_key: Names of the groups that have none: the keyframes that are still to be painted at least. A
+            group of black or white scenes needs none.
         seconds_spent: The time that the frames on disk took, without pauses; None if they do not say it.
         seconds_per_frame: The time from one frame to the next.
         seconds_left: The time that the frames to go would take at this pace.
@@ -192,13 +194,26 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         frames=frames,
         done=done,
         keys=len(keys.paths),
-        groups_without_key=tuple(group.name for group in groups if not group.keys),
+        groups_without_key=tuple(group.name for group in groups if not group.keys and _needs_key(plan, group.name)),
         seconds_spent=None if pace is None else pace.seconds,
         seconds_per_frame=None if pace is None else pace.per_frame,
         seconds_left=None if pace is None else pace.per_frame * (frames - done),
         troubles=tuple(found[name] for name, state in progress.items() if name in found and state.to_color),
         left_over=tuple(describe_left_over(plan)),
     )
+
+
+def _needs_key(plan: FilmPlan, group: str) -> bool:
+    """Return whether a scene of a group can hold colour; True if one cannot be read."""
+    for name in plan.members(group):
+        try:
+            reader = PlateReader(plan.plates[plan.scenes[name].plate], missing="skip", ocio=plan.ocio)
+            frames = sorted(set(plan.frames(name)).intersection(reader.frames))
+            if not frames or any_can_hold_color(frames, reader.lightness):
+                return True
+        except StcolorError:
+            return True
+    return False
 
 
 def _bare(names: Iterable[str]) -> list[SceneShot]:

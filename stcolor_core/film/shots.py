@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import Plane
 from stcolor_core.errors import Cancelled, PlateError
 from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
 from stcolor_core.film.plan import FilmPlan, FilmPlate
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.troubles import SceneTrouble, find_culprit
+from stcolor_core.images.color_room import any_can_hold_color, can_hold_color, color_room
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -130,7 +132,8 @@ def make_shots(
     """Return every scene as a shot, in the order of the film.
 
     A scene with keyframes of its own is coloured from these. Another one takes those of its group, the pinned ones
-    first, then the most alike, at most `plan.stills`. If its group has none, the most alike ones of the film do.
+    first, then the most alike, at most `plan.stills`. If its group has none, the most alike ones of the film do. A
+    keyframe on a black or white frame is lent to none, and a black or white scene asks for none.
 
     Args:
         plan: The plan.
@@ -270,6 +273,7 @@ class _Likeness:
         self._describe = scene_describer()
         self._readers: dict[str, PlateReader] = {}
         self._features: dict[KeyName, NDArray[np.float32]] = {}
+        self._holds_color: dict[KeyName, bool] = {}
         self._unread: set[KeyName] = set()
 
     def look(self, scene: str) -> SceneLook:
@@ -293,12 +297,31 @@ class _Likeness:
 
     def features(self, key: KeyName) -> NDArray[np.float32]:
         if key not in self._features:
-            reader = self._reader(key.plate)
-            if key.frame not in reader.frames:
-                path = self._plan.plates[key.plate].path
-                raise PlateError(f"Frame {key.frame} of {path} is missing. Render it, or {advise('missing')}.")
-            self._features[key] = describe_looks([reader.lightness(key.frame)], self._describe)[0]
+            lightness = self._lightness(key)
+            self._holds_color[key] = can_hold_color(color_room(lightness))
+            self._features[key] = describe_looks([lightness], self._describe)[0]
         return self._features[key]
+
+    def can_lend(self, key: KeyName) -> bool:
+        """Return whether a keyframe has colour for other scenes; True if its plate frame cannot be read."""
+        try:
+            self.features(key)
+        except PlateError:
+            return True
+        return self._holds_color[key]
+
+    def holds_color(self, scene: str) -> bool:
+        """Return whether a scene can hold colour."""
+        plate = self._plan.scenes[scene].plate
+        frames = self._present(plate, self._plan.frames(scene))
+        return any_can_hold_color(frames, lambda frame: self._lightness(KeyName(plate, frame)))
+
+    def _lightness(self, key: KeyName) -> Plane:
+        reader = self._reader(key.plate)
+        if key.frame not in reader.frames:
+            path = self._plan.plates[key.plate].path
+            raise PlateError(f"Frame {key.frame} of {path} is missing. Render it, or {advise('missing')}.")
+        return reader.lightness(key.frame)
 
     def _reader(self, plate: str) -> PlateReader:
         if plate not in self._readers:
@@ -318,19 +341,23 @@ def _borrow(
     plan: FilmPlan, keys: FilmKeys, name: str, ranking: _Likeness, warn: Callable[[str], None]
 ) -> list[KeyName]:
     """Return the keyframes of other scenes that colour a scene: the pinned ones first, then the most alike."""
-    scene = plan.scenes[name]
+    scene, holds_color = plan.scenes[name], ranking.holds_color(name)
     group = plan.groups.get(scene.group)
     excluded = {KeyName.parse(text) for text in scene.exclude}
     excluded |= {KeyName.parse(text) for each in plan.groups.values() for text in each.exclude}
     pinned = [KeyName.parse(text) for text in (group.pin if group else ())]
     allowed = [key for key in keys.scenes if key not in excluded]
-    candidates = [key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group]
+    own_group = (key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group)
+    candidates = list(filter(ranking.can_lend, own_group))
     if not candidates and not pinned and allowed and plan.stills:
-        warn(
-            f"Group {scene.group} of scene {name} has no keyframe: it takes the colour of the most alike ones of the "
-            "film. Paint one in this group."
-        )
-        candidates = allowed
+        if holds_color:
+            warn(
+                f"Group {scene.group} of scene {name} has no keyframe: it takes the colour of the most alike ones of "
+                "the film. Paint one in this group."
+            )
+        candidates = list(filter(ranking.can_lend, allowed))
     look = ranking.look(name)
     ranked = sorted((key for key in candidates if key not in pinned), key=lambda key: (-ranking.of_key(key, look), key))
-    return [*(key for key in pinned if key not in excluded), *ranked][: plan.stills]
+    borrowed = [*(key for key in pinned if key not in excluded), *ranked][: plan.stills]
+    # a shot needs a picture in colour, and a black scene takes nothing from it
+    return borrowed if borrowed or holds_color else list(keys.scenes)[:1]

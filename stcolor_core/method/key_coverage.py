@@ -10,7 +10,7 @@ colour (benchmarks/key_coverage.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.errors import Cancelled
 from stcolor_core.images.color_room import can_hold_color, color_room
-from stcolor_core.method.light import LightChange, overall_change, relight_lightness, to_same_light
+from stcolor_core.method.light import (
+    MOST_CONTRAST,
+    SAME_LIGHT,
+    LightChange,
+    overall_change,
+    relight_lightness,
+    to_same_light,
+)
 from stcolor_core.method.tracking.flow import align, sample
 
 __all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
@@ -30,6 +37,10 @@ _MOST_FRAMES, _MOST_CANDIDATES = 64, 20  # that are looked at in a scene
 MEASURES = ("visibility", "residual", "distance", "magnification")
 _COEFFICIENTS = np.array([1.121, -1.379, -0.321, 0.219])
 _INTERCEPT = 6.529
+# A veil or a fade thins wrong colours out too, until they are right. Of a wrong one exp(-this * (1 / contrast - 1)) is
+# left (benchmarks/measured/method.md, "Plans under a veil").
+_THINNED = 0.4
+_CLEAR = 0.8  # of the clearest picture's deviation of L*, from which a picture is in full light
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class KeyCoverage:
     Attributes:
         frames: The frames that were looked at, in ascending order, F of them.
         candidates: Indices into `frames` of the frames that may become keyframes, in ascending order, K of them. None
-            is a frame that can hold no colour, so that a black scene has none.
+            is a frame that can hold no colour, but for required ones, and a black scene has none at all.
         share: Share of the pixels of each cell that a keyframe at a candidate would colour right, 0..1, shape
             (K, F, *GRID).
     """
@@ -77,12 +88,15 @@ def estimate_coverage(
         _check(cancelled)
         on_read(frame)
         pictures.append(shrink(lightness(frame)))
-    spread = _spread(_find_fit(pictures), most_candidates)
-    candidates = sorted({*spread, *(looked_at.index(frame) for frame in required)})
+    fit = _find_fit(pictures)
+    kept = {looked_at.index(frame) for frame in required} if fit else set()
+    candidates = sorted({*_spread(fit, most_candidates), *kept})
     share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
     steps = np.diff(looked_at, prepend=looked_at[0])
-    for index, measures in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
-        share[index] = 1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT)))
+    for index, measures, gains in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
+        wrong = 1 / (1 + np.exp(measures @ _COEFFICIENTS + _INTERCEPT))
+        thinned = np.exp(-_THINNED * np.maximum(1 / gains - 1, 0))
+        share[index] = 1 - thinned[:, None, None] * wrong
         share[index, candidates[index]] = 1
     return KeyCoverage(tuple(looked_at), tuple(candidates), share)
 
@@ -93,7 +107,7 @@ def measure_views(
     times: NDArray[np.int_],
     *,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
     """Yield, for each candidate, how well it shows what each picture shows.
 
     Args:
@@ -103,11 +117,13 @@ def measure_views(
         cancelled: Asked before every candidate.
 
     Yields:
-        The number of the candidate, and `MEASURES` of each picture and cell, shape (F, *GRID, 4).
+        The number of the candidate; `MEASURES` of each picture and cell, shape (F, *GRID, 4); and the factor from the
+        candidate's contrast to that of each picture, which its colours share, shape (F,).
 
     Raises:
         Cancelled: Once `cancelled` returns True.
     """
+    pictures, contrasts = _to_clearest_light(pictures)
     links = []
     for before, after in zip(pictures, pictures[1:], strict=False):
         _check(cancelled)
@@ -126,7 +142,7 @@ def measure_views(
                 displacement, residual = _realign(pictures[index], reference, chain, visibility)
                 distance = abs(float(times[index] - times[candidate]))
                 measures[index] = _describe(visibility, residual, displacement, distance)
-        yield number, measures
+        yield number, measures, contrasts / contrasts[candidate]
 
 
 def shrink(lightness: Plane) -> Plane:
@@ -155,6 +171,39 @@ def _describe(visibility: Plane, residual: Plane, displacement: FlowField, dista
         np.minimum(0, np.log(np.clip(_to_grid(stretch.astype(np.float32)), 0.2, 5))),
     )
     return np.stack(planes, -1).astype(np.float32)
+
+
+def _to_clearest_light(pictures: Sequence[Plane]) -> tuple[list[Plane], NDArray[np.float32]]:
+    """Return the pictures as they would be without a veil or a fade, and the contrast that each has left, (F,), 0..1.
+
+    The change of light is followed from the clearest picture outward, from each to the next one, which show nearly the
+    same; it is known again wherever a picture has its full contrast.
+    """
+    lit, contrasts = list(pictures), np.ones(len(pictures), np.float32)
+    clearest = int(np.argmax([color_room(picture) for picture in pictures]))
+    full = float(pictures[clearest].std())
+    for order in (range(clearest + 1, len(pictures)), range(clearest - 1, -1, -1)):
+        change, before = SAME_LIGHT, pictures[clearest]
+        for index in order:
+            picture = pictures[index]
+            if picture.std() >= _CLEAR * full:
+                change = SAME_LIGHT
+            else:
+                change = change.then(_change_between(picture, before))
+                change = replace(change, gain=max(change.gain, 1 / MOST_CONTRAST))
+                lit[index] = relight_lightness(picture, change.inverse)
+                contrasts[index] = min(change.gain, 1)
+            before = picture
+    return lit, contrasts
+
+
+def _change_between(picture: Plane, before: Plane) -> LightChange:
+    """Return the change of code values that brings a neighbour to a picture's light, along the flow between the two."""
+    even = [(each - each.mean()) * (18 / max(float(each.std()), 0.5)) + 50 for each in (picture, before)]
+    zero = np.zeros((*picture.shape, 2), np.float32)
+    target, other = (np.clip(each, 0, 100).astype(np.float32) for each in even)
+    along = sample(before, align(target, other, zero))
+    return overall_change(picture, along, np.ones_like(picture)).in_codes
 
 
 def _realign(target: Plane, reference: Plane, chain: FlowField, visibility: Plane) -> tuple[FlowField, Plane]:

@@ -92,7 +92,7 @@ def find_options(
     existing = sorted(set(existing).intersection(scene))
     coverage = estimate_coverage(scene, lightness, required=existing, on_read=on_read, cancelled=cancelled)
     frames = [coverage.frames[index] for index in coverage.candidates]
-    fixed = [frames.index(frame) for frame in existing]
+    fixed = [frames.index(frame) for frame in existing if frames]
     found = best_key_sets(coverage.share, coverage.candidates, len(fixed) + _MOST_KEYS, fixed=fixed)
     sets = []
     for each in found:

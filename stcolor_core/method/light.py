@@ -30,6 +30,7 @@ __all__ = [
     "LightChange",
     "LocalChange",
     "blacken",
+    "chroma_left",
     "clipping_level",
     "is_clipped",
     "local_change",
@@ -364,13 +365,25 @@ def settle(lightness: Plane, ab: Chroma, confidence: Plane) -> tuple[Chroma, Pla
         ab: a* and b*, shape (H, W, 2).
         confidence: Shape (H, W), 0..1.
     """
+    left = chroma_left(lightness)
+    if left.min(initial=1) >= 1:
+        return ab, confidence
+    return np.asarray(ab * left[..., None]), np.asarray(confidence + (1 - confidence) * (1 - left))
+
+
+def chroma_left(lightness: Plane) -> Plane:
+    """Return the share of its chroma that each pixel's light leaves: 0 for black, and for white that is clipped.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+
+    Returns:
+        Shape (H, W), 0..1.
+    """
     left = np.clip(lightness / BLACK, 0, 1)
     if WHITE_FROM <= clipping_level(lightness) < np.inf:
         left = left * np.clip((lightness.max() - lightness) / WHITE, 0, 1)
-    if left.min(initial=1) >= 1:
-        return ab, confidence
-    left = left.astype(np.float32)
-    return np.asarray(ab * left[..., None]), np.asarray(confidence + (1 - confidence) * (1 - left))
+    return np.asarray(left, np.float32)
 
 
 def _is_line(change: object) -> bool:

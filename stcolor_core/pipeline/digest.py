@@ -23,7 +23,8 @@ __all__ = ["Digests"]
 _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
 _ARITHMETIC = 6  # raised when the same settings and weights give other pixels, if only by rounding
 _MATTES = 5  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
-_REGISTRATION = 3  # how keyframes are fitted to the plate; raised when that changes
+_REGISTRATION = 4  # how keyframes are fitted to the plate; raised when that changes
+_COLORLESS = 2  # what becomes of frames whose reference gives no colour; raised when that changes
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
 
@@ -129,5 +130,5 @@ class Digests:
         if method.register == "auto" and (references or patches):
             state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
-            state["colorless"] = colorless  # only then, so that the frames of all other shots stay valid
+            state["colorless"] = [_COLORLESS, *colorless]  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

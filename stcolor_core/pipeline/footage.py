@@ -16,6 +16,7 @@ from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.light import chroma_left
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
@@ -77,6 +78,7 @@ class ShotFootage:
         self.working_size, self.in_colour = self._plate.working_size, self._plate.in_colour
         self._shot, self._inputs, self._flaws = shot, inputs, flaws
         self._use_instances, self._detector = use_instances, detector
+        self._follows_light = shot.method.light == "auto"
         self._colors = ReferenceColors(shot, inputs, self._plate, warn_once=warn_once)
         self._mattes = ShotMattes(inputs, self._plate, warn_once=warn_once)
         self._fitted = FittedReferences(
@@ -173,22 +175,28 @@ class ShotFootage:
     def certainty(self, frame: int) -> Plane | None:
         """Return the certainty of a reference's colour on the canvas, shape (H, W), 0..1; None for 1 everywhere.
 
+        One that gives no colour is right only where the plate can have none: in black and in clipped white.
+
         Args:
             frame: The number of a reference frame.
         """
         if self._flaws.of(frame):
-            return np.zeros((self.canvas[3], self.canvas[2]), np.float32)
+            lightness = self.plate(frame).lightness
+            return 1 - chroma_left(lightness) if self._follows_light else np.zeros_like(lightness)
         certainty = self._fitted.reference(frame).registration.certainty
         return None if certainty is None else resize(certainty, (self.canvas[3], self.canvas[2]))
 
     def distrust(self, colored: ColoredFrame) -> ColoredFrame:
         """Return a coloured frame at confidence 0 where the colour comes from a reference that gives none.
 
+        Black and clipped white stay certain, whatever the reference is.
+
         Args:
             colored: The frame.
         """
         from_flawed = np.isin(colored.source, self._flaws.found)
-        return replace(colored, confidence=np.where(from_flawed, np.float32(0), colored.confidence))
+        most = 1 - chroma_left(colored.lightness) if self._follows_light else np.float32(0)
+        return replace(colored, confidence=np.where(from_flawed, most, colored.confidence))
 
     def patch(self, frame: int) -> KnownColor:
         """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.

@@ -6,9 +6,9 @@ import hashlib
 import json
 import logging
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.planning import requested_frames
+from stcolor_core.pipeline.plate_scenes import PlateScene, split_scenes
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
@@ -42,14 +43,19 @@ from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import Suggestion
 from stcolor_core.shots.transitions import Transitions
 
-__all__ = ["KeyPlan", "find_shot_options", "plan_keys", "report_next", "split_scenes", "suggest_next"]
+__all__ = [
+    "KeyPlan",
+    "find_shot_options",
+    "plan_keys",
+    "report_next",
+    "suggest_next",
+]
 
 logger = logging.getLogger(__name__)
 
 _PLANNER = (key_choice, key_coverage, key_plan, color_room, flow, light)  # code that a plan depends on
 _MOST_SUGGESTIBLE = 12  # frames of a scene that are tried as the next keyframe: every run waits for it
 _SURE = 0.98  # as it is shown, with two digits: a frame this sure has hardly anything left to paint
-_FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,13 @@ class KeyPlan:
         scenes: The shot's scenes in time order, each with its keyframes.
         share: Expected share of all pixels that are right with them, 0..1. Frames that mix two scenes do not count.
         thumbnails: Frame of each planned keyframe -> its picture in grey, (h, w), 8-bit sRGB.
+        transitions: The cuts and dissolves between them, as a run of the shot finds them.
     """
 
     scenes: tuple[SceneKeys, ...]
     share: float
     thumbnails: Mapping[int, ByteImage]
+    transitions: Transitions = field(default_factory=Transitions)
 
     @property
     def order(self) -> list[tuple[SceneKeys, PlannedKey]]:
@@ -114,7 +122,7 @@ def plan_keys(
             opened.look(frame)
             thumbnails[frame] = _thumbnail(opened.footage.lightness(frame), thumbnail_height)
     opened.reporter.report_warnings()
-    return KeyPlan(tuple(scenes), total, thumbnails)
+    return KeyPlan(tuple(scenes), total, thumbnails, opened.transitions)
 
 
 def find_shot_options(
@@ -183,13 +191,17 @@ def suggest_next(
         return opened.footage.plate(frame).lightness
 
     keyframes, patched = set(opened.footage.references), set(opened.footage.patches)
-    scenes = [scene for scene in opened.scenes() if finished.intersection(scene)]
-    total = sum(map(len, scenes))
+    scenes = [scene for scene in opened.scenes() if finished.intersection(scene.frames)]
+    total = sum(len(scene.frames) for scene in scenes)
     found, knows_any, unread = [], False, list[int]()
     for scene in scenes:
-        existing = sorted(keyframes.intersection(scene))
+        existing = sorted(keyframes.intersection(scene.frames))
         coverage = estimate_coverage(
-            scene, lightness, required=existing, most_candidates=_MOST_SUGGESTIBLE, cancelled=cancelled
+            scene.looked_at(existing),
+            lightness,
+            required=existing,
+            most_candidates=_MOST_SUGGESTIBLE,
+            cancelled=cancelled,
         )
         confidence = np.ones((len(coverage.frames), *GRID), np.float32)
         barred = {index for index, frame in enumerate(coverage.frames) if frame in patched}
@@ -210,8 +222,8 @@ def suggest_next(
             coverage.share, coverage.candidates, confidence, keys, barred=barred, limit=limit, least_gain=0.0
         ):
             frame = coverage.frames[coverage.candidates[number]]
-            least = min(least, gain * len(scene) / total)
-            found.append((least, Suggestion(frame, gain * len(scene) / total)))
+            least = min(least, gain * len(scene.frames) / total)
+            found.append((least, Suggestion(frame, gain * len(scene.frames) / total)))
     if unread and knows_any:
         opened.reporter.warn(
             f"{shot.output.path} has {count_of(len(unread), 'frame')} without a confidence that can be read: "
@@ -259,27 +271,6 @@ def report_next(
     return found
 
 
-def split_scenes(frames: Sequence[int], transitions: Transitions) -> list[tuple[int, ...]]:
-    """Return the frames of each scene in which a keyframe may be: no frame that mixes two scenes, or is beside one.
-
-    Args:
-        frames: The plate's frames in ascending order.
-        transitions: Its cuts and dissolves.
-    """
-    starts = sorted({0, *(bisect_left(frames, frame) for frame in transitions.scene_starts), len(frames)})
-    firsts = {dissolve.first for dissolve in transitions.dissolves}
-    lasts = {dissolve.last for dissolve in transitions.dissolves}
-    scenes = []
-    for a, b in zip(starts, starts[1:], strict=False):
-        scene = tuple(frames[a:b])
-        if not scene or scene[0] in firsts:
-            continue
-        before = _FROM_DISSOLVE if a and frames[a - 1] in lasts else 0
-        after = _FROM_DISSOLVE if b < len(frames) and frames[b] in firsts else 0
-        scenes.append(scene[before : len(scene) - after] or scene[len(scene) // 2 :][:1])
-    return scenes
-
-
 class _Opened:
     """A shot whose plate is being looked at."""
 
@@ -311,18 +302,21 @@ class _Opened:
         except (PlateError, LookupError, ValueError):
             return None
 
-    def scenes(self) -> list[tuple[int, ...]]:
-        """Return the frames of the shot's scenes."""
-        frames = list(self.footage.frames)
-        found = find_transitions(
+    @cached_property
+    def transitions(self) -> Transitions:
+        """Return the cuts and dissolves of the plate."""
+        return find_transitions(
             self._shot,
             self._inputs,
             self.footage,
-            frozenset(frames),
+            frozenset(self.footage.frames),
             looks=self._looks,
             cache=self._cache,
         )
-        return split_scenes(frames, found)
+
+    def scenes(self) -> list[PlateScene]:
+        """Return the shot's scenes."""
+        return split_scenes(list(self.footage.frames), self.transitions)
 
     def find_options(self) -> list[SceneOptions]:
         """Return the options of every scene, from the cache if the plate has been planned before."""
@@ -331,18 +325,18 @@ class _Opened:
         existing = set(self.footage.references)
 
         def find() -> list[dict[str, object]]:
-            return [
-                asdict(
-                    find_options(
-                        scene,
-                        self.footage.lightness,
-                        existing=existing,
-                        on_read=self.look,
-                        cancelled=self._cancelled,
-                    )
+            found = []
+            for scene in scenes:
+                options = find_options(
+                    scene.looked_at(existing),
+                    self.footage.lightness,
+                    existing=existing,
+                    on_read=self.look,
+                    cancelled=self._cancelled,
                 )
-                for scene in scenes
-            ]
+                whole = replace(options, first=scene.frames[0], last=scene.frames[-1], length=len(scene.frames))
+                found.append(asdict(whole))
+            return found
 
         if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.footage.frames):
             data = find()
@@ -359,14 +353,14 @@ class _Opened:
         if self._cancelled():
             raise Cancelled("Cancelled. Nothing was planned.")
 
-    def _key(self, scenes: Sequence[Sequence[int]], existing: Collection[int]) -> str:
+    def _key(self, scenes: Sequence[PlateScene], existing: Collection[int]) -> str:
         """Return all that the options depend on: the frames, how they are read, and the planner's code."""
         code = b"".join(Path(str(part.__file__)).read_bytes() for part in _PLANNER)
         shot, pipe = self._shot, self._inputs.pipe
         settings = [shot.plate.layer, shot.plate.exposure, pipe.space.identity, shot.method.working_height]
         states = [[frame, *self._inputs.plate_state(frame)] for frame in self.footage.frames]
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
-        bounds = [[scene[0], scene[-1]] for scene in scenes]
+        bounds = [[scene.frames[0], scene.frames[-1], scene.clear[0], scene.clear[-1]] for scene in scenes]
         code_hash = hashlib.sha256(code).hexdigest()
         return json.dumps([plate, code_hash, plate_canvas(self._inputs), settings, states, bounds, sorted(existing)])
 

@@ -83,7 +83,18 @@ class ReferenceFlaws:
         flawed = [frame for frame in self._inputs.references if self.of(frame)]
         if len(flawed) == len(self._inputs.references):
             return []
-        return [frame for frame in flawed if not can_hold_color(self._room(frame))]
+        return [frame for frame in flawed if not self.can_hold_color(frame)]
+
+    def can_hold_color(self, frame: int) -> bool:
+        """Return whether a plate frame can hold colour: not if it is black or white, or nearly so.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            PlateError: If it is damaged or has changed since the run began.
+        """
+        return can_hold_color(self._room(frame))
 
     def _room(self, frame: int) -> float:
         """Return the `color_room` of a plate frame."""
@@ -146,14 +157,20 @@ def describe_idle(frame: int, path: object) -> str:
     )
 
 
-def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw) -> str:
+def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw, *, can_hold_color: bool) -> str:
     """Return the warning of a keyframe that gives no colour.
 
     Args:
         frame: The keyframe's number.
         path: The reference's file.
         flaw: What is wrong with it.
+        can_hold_color: Whether the plate has room for colour there.
     """
+    if not can_hold_color:
+        return (
+            f"Reference {frame} ({path}) {REASONS[flaw]}, and its frame can hold none: it is black or white, or nearly "
+            "so, and right without. What shows more of the scene stays grey, at confidence 0: paint such a frame."
+        )
     return (
         f"Reference {frame} ({path}) {REASONS[flaw]}: what it colours stays grey, at confidence 0. "
         "Paint it, or leave it out."

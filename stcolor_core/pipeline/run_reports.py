@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from stcolor_core.errors import PlateError
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
@@ -34,6 +35,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
+_LOOKED_AT = 16  # frames of a scene without a reference that say whether it is black
 
 
 def report_plan(
@@ -147,9 +149,17 @@ def warn_of_open_dissolves(reporter: Reporter, given: Transitions, frames: Seque
 
 
 def warn_of_unreferenced(
-    reporter: Reporter, spans: Sequence[Span], requested: frozenset[int], *, walks: Iterable[PatchWalk], stills: bool
+    reporter: Reporter,
+    spans: Sequence[Span],
+    requested: frozenset[int],
+    *,
+    walks: Iterable[PatchWalk],
+    stills: bool,
+    flaws: ReferenceFlaws,
 ) -> None:
     """Warn of the requested frames without a reference in their scene, and say what becomes of them.
+
+    A black or white scene needs none, and is not mentioned.
 
     Args:
         reporter: Takes the lines.
@@ -157,7 +167,9 @@ def warn_of_unreferenced(
         requested: The requested frames.
         walks: How far patches reach.
         stills: Whether the shot has stills.
+        flaws: Says whether a plate frame can hold colour.
     """
+    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(span, flaws)]
     grey = requested.intersection(unreferenced(spans))
     patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
     if grey.difference(patched) and not stills:
@@ -215,7 +227,8 @@ def report_flaws(
     needed.update(*(span.references for span in spans_containing(spans, requested)))
     for frame in sorted(needed):
         if flaw := flaws.of(frame):
-            message = describe_flaw(frame, references[frame].path, flaw)
+            path = references[frame].path
+            message = describe_flaw(frame, path, flaw, can_hold_color=flaws.can_hold_color(frame))
             reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
 
 
@@ -251,6 +264,15 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
             f"The object {lost.name} of the mattes may be taken for another in {where}: the mattes of {first} and "
             f"{last} disagree about it there. {remedy}."
         )
+
+
+def _can_hold_color(span: Span, flaws: ReferenceFlaws) -> bool:
+    """Return whether any frame of a span can hold colour, by some of its frames; True if one cannot be read."""
+    step = max(1, len(span.frames) // _LOOKED_AT)
+    try:
+        return any(flaws.can_hold_color(frame) for frame in span.frames[::step])
+    except PlateError:
+        return True
 
 
 def _certainty(value: float) -> str:

@@ -1,4 +1,8 @@
-"""Search a shot for cuts and dissolves, between the references that decide the requested frames."""
+"""Search a shot for cuts and dissolves.
+
+What is found in a plate depends on the plate alone, so that all commands say the same of it, with keyframes or without,
+and a further keyframe needs no new search. Only then the references decide which dissolves count.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import json
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,7 +36,8 @@ from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions, pars
 
 __all__ = ["find_transitions", "scene_describer"]
 
-_MARGIN = 8  # frames on either side of an interval on which its transitions may depend
+_STEP = 512  # frames of a plate that are searched together: a preview of a longer one need not read all of it
+_MARGIN = 224  # frames on either side of these on which their transitions may depend: three times a dissolve's reach
 _END_ERROR = 3  # frames by which the end of a dissolve may be misplaced
 _FINDER = (cuts.__file__, dissolves.__file__, mixing_curve.__file__, __file__)  # code that the transitions depend on
 
@@ -46,7 +51,7 @@ def find_transitions(
     looks: Callable[[Iterable[int]], Iterator[int]],
     cache: StatCache,
 ) -> Transitions:
-    """Return the cuts and dissolves, searched for only between the references around the requested frames.
+    """Return the cuts and dissolves between the references around the requested frames.
 
     Args:
         shot: The shot.
@@ -61,24 +66,83 @@ def find_transitions(
         return parse_transitions(setting)
     frames = list(footage.frames)
     intervals = _intervals_to_search(frames, footage.references, requested)
-    if not intervals:
-        return Transitions()
-    places = sorted({place for interval in intervals for place in _with_margin(interval, len(frames))})
-    searched = [frames[place] for place in places]
+    windows = _windows(intervals, len(frames))
+    found = Transitions()
+    for window in windows:
+        part = _search_window(shot, inputs, footage, [frames[place] for place in window.read], looks=looks, cache=cache)
+        first, last = frames[window.first], frames[window.last]
+        found = Transitions(
+            (*found.boundaries, *(each for each in part.boundaries if first <= each.frame <= last)),
+            (*found.dissolves, *(each for each in part.dissolves if first <= each.first <= last)),
+        )
+    return _keep_between(found, [(frames[a], frames[b]) for a, b in intervals], footage.references)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Frames of a plate that are searched together, as positions among its frames.
+
+    Attributes:
+        first: The first frame whose transitions are kept.
+        last: The last one.
+        read: All frames that they may depend on.
+    """
+
+    first: int
+    last: int
+    read: range
+
+
+def _windows(intervals: Iterable[tuple[int, int]], count: int) -> list[_Window]:
+    """Return the windows that hold some intervals of a plate of so many frames."""
+    steps = sorted({step for a, b in intervals for step in range(a // _STEP, b // _STEP + 1)})
+    bounds = [(step * _STEP, min(count, (step + 1) * _STEP) - 1) for step in steps]
+    return [_Window(a, b, range(max(0, a - _MARGIN), min(count, b + 1 + _MARGIN))) for a, b in bounds]
+
+
+def _search_window(
+    shot: Shot,
+    inputs: ShotInputs,
+    footage: ShotFootage,
+    frames: Sequence[int],
+    *,
+    looks: Callable[[Iterable[int]], Iterator[int]],
+    cache: StatCache,
+) -> Transitions:
+    """Return the transitions of some frames in a row, from the cache if they have been searched before."""
 
     def search() -> list[list[list[float]]]:
-        found = _search_transitions(footage, frames, intervals, looks)
-        parts = (found.boundaries, found.dissolves, found.disregarded)
-        return [[list(astuple(transition)) for transition in part] for part in parts]
+        finder = TransitionDetector(scene_describer())
+        pictures = prefetch(footage.lightness, looks(frames))
+        for frame, lightness in zip(frames, pictures, strict=True):
+            finder.add(frame, lightness)
+        found = finder.finish()
+        return [[list(astuple(transition)) for transition in part] for part in (found.boundaries, found.dissolves)]
 
-    if not all(is_settled(inputs.plate_status(frame)) for frame in searched):
+    if not all(is_settled(inputs.plate_status(frame)) for frame in frames):
         data = search()
     else:
-        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched, intervals), search)
-    dissolved, disregarded = (
-        tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in part) for part in data[1:]
+        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, frames), search)
+    return Transitions(
+        tuple(Boundary(int(frame), certainty) for frame, certainty in data[0]),
+        tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in data[1]),
     )
-    return Transitions(tuple(Boundary(int(frame), certainty) for frame, certainty in data[0]), dissolved, disregarded)
+
+
+def _keep_between(found: Transitions, intervals: Iterable[tuple[int, int]], references: Collection[int]) -> Transitions:
+    """Return the transitions in some intervals between references. A dissolve that holds a reference is disregarded."""
+    boundaries: list[Boundary] = []
+    dissolves: dict[Dissolve, Dissolve] = {}  # as found -> without references at its ends
+    held: list[Dissolve] = []
+    for first, last in intervals:
+        boundaries += [boundary for boundary in found.boundaries if first < boundary.frame <= last]
+        for dissolve in found.dissolves:
+            if (between := _without_references(dissolve, first, last, references)) is not None:
+                dissolves[dissolve] = between
+            elif any(dissolve.first <= bound <= dissolve.last for bound in {first, last}.intersection(references)):
+                held.append(dissolve)
+    disregarded = tuple(dict.fromkeys(dissolve for dissolve in held if dissolve not in dissolves))
+    return Transitions(tuple(boundaries), tuple(dissolves.values()), disregarded)
 
 
 def _intervals_to_search(
@@ -90,46 +154,6 @@ def _intervals_to_search(
     spans = [span for span in plan(frames, references, []) if requested.intersection(span.frames)]
     reads = [(bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])) for span in spans]
     return [(a, b) for a, b in pairwise(bounds) if any(a < last and first < b for first, last in reads)]
-
-
-def _with_margin(interval: tuple[int, int], count: int) -> range:
-    return range(max(0, interval[0] - _MARGIN), min(count, interval[1] + 1 + _MARGIN))
-
-
-def _search_transitions(
-    footage: ShotFootage,
-    frames: Sequence[int],
-    intervals: Sequence[tuple[int, int]],
-    looks: Callable[[Iterable[int]], Iterator[int]],
-) -> Transitions:
-    """Return the transitions in some intervals of the list `frames`.
-
-    Each interval is searched by itself, so that what is found in it does not depend on which others are searched. A
-    dissolve that holds a reference is disregarded.
-    """
-    describe = scene_describer()
-    waiting = sorted(intervals, reverse=True)
-    searching: list[tuple[tuple[int, int], TransitionDetector]] = []
-    boundaries: list[Boundary] = []
-    dissolves: list[Dissolve] = []
-    disregarded: list[Dissolve] = []
-    places = sorted({place for interval in intervals for place in _with_margin(interval, len(frames))})
-    pictures = prefetch(footage.lightness, looks(frames[place] for place in places))
-    for place, lightness in zip(places, pictures, strict=True):
-        while waiting and place in _with_margin(waiting[-1], len(frames)):
-            searching.append((waiting.pop(), TransitionDetector(describe)))
-        for _, finder in searching:
-            finder.add(frames[place], lightness)
-        while searching and place == _with_margin(searching[0][0], len(frames))[-1]:
-            (start, end), finder = searching.pop(0)
-            found, first, last = finder.finish(), frames[start], frames[end]
-            boundaries += [boundary for boundary in found.boundaries if first < boundary.frame <= last]
-            for dissolve in found.dissolves:
-                if (between := _without_references(dissolve, first, last, footage.references)) is not None:
-                    dissolves.append(between)
-                elif any(dissolve.first <= bound <= dissolve.last for bound in {first, last} & set(footage.references)):
-                    disregarded.append(dissolve)
-    return Transitions(tuple(boundaries), tuple(dissolves), tuple(_apart(disregarded)))
 
 
 def _without_references(dissolve: Dissolve, before: int, after: int, references: Collection[int]) -> Dissolve | None:
@@ -144,17 +168,6 @@ def _without_references(dissolve: Dissolve, before: int, after: int, references:
     if 2 * (last - first + 1) <= dissolve.last - dissolve.first + 1:
         return None
     return replace(dissolve, first=first, last=last)
-
-
-def _apart(dissolves: Iterable[Dissolve]) -> list[Dissolve]:
-    """Return dissolves that do not overlap: those on either side of a reference are parts of one."""
-    apart: list[Dissolve] = []
-    for dissolve in sorted(dissolves, key=lambda dissolve: dissolve.first):
-        if apart and dissolve.first <= apart[-1].last:
-            apart[-1] = replace(apart[-1], last=max(apart[-1].last, dissolve.last))
-        else:
-            apart.append(dissolve)
-    return apart
 
 
 def scene_describer() -> Describe:
@@ -176,13 +189,11 @@ def scene_describer() -> Describe:
     return describe
 
 
-def _transitions_key(
-    shot: Shot, inputs: ShotInputs, frames: Iterable[int], intervals: Sequence[tuple[int, int]]
-) -> str:
+def _transitions_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
     """Return all that the transitions depend on: the frames, how they are read, code and weights of the finder."""
     finder = b"".join(Path(path).read_bytes() for path in _FINDER)
     settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
     states = [[frame, *inputs.plate_state(frame)] for frame in frames]
     plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
     code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
-    return json.dumps([plate, code, plate_canvas(inputs), settings, states, list(intervals)])
+    return json.dumps([plate, code, plate_canvas(inputs), settings, states])

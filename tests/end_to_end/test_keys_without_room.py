@@ -58,8 +58,36 @@ def test_a_grey_keyframe_alone_is_still_reported_as_one(
     shot = make_shot(fade(0.0), references=())
     write_reference(shot.reference(FIRST + DARK[0]), shot.scene.lightnesses[DARK[0]], 0 * shot.scene.ab[0])
     assert shot.colorize("--cuts", "none", "--json") == 0
-    (warning,) = [event for event in events(capsys.readouterr().out) if event["kind"] == "warning" and event["flaw"]]
-    assert "Paint it" in warning["message"]
+    found = events(capsys.readouterr().out)
+    (warning,) = [event for event in found if event["kind"] == "warning" and event["flaw"]]
+    assert "Paint it" not in warning["message"] and "paint such a frame" in warning["message"]
+    confidence = {event["frame"] - FIRST: event["confidence"] for event in found if event["kind"] == "frame"}
+    assert all(confidence[index] == pytest.approx(float(index in DARK), abs=0.01) for index in confidence)
+
+
+def test_a_wholly_black_shot_with_a_grey_keyframe_is_certain(make_shot: MakeShot) -> None:
+    black = pan(4, height=64, width=96, step=1)
+    black = replace(black, lightnesses=[np.zeros_like(lightness) for lightness in black.lightnesses])
+    shot = make_shot(black, references=())
+    write_reference(shot.reference(FIRST), black.lightnesses[0], 0 * black.ab[0])
+    assert shot.colorize("--cuts", "none") == 0
+    for frame in shot.frames:
+        written = channels(shot.output(frame))
+        assert written["rc_conf.warp"].min() == pytest.approx(1)
+        assert not any(written[name].any() for name in "RGB")
+
+
+@pytest.mark.parametrize("choice", ["grey", "match"])
+def test_a_black_scene_of_a_shot_is_not_said_to_lack_a_keyframe(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], choice: str
+) -> None:
+    shot = make_shot(fade(0.0), references=(FIRST, FIRST + COUNT - 1))
+    cuts = f"{FIRST + DARK[0]},{FIRST + DARK[-1] + 1}"
+    assert shot.colorize("--cuts", cuts, "--unreferenced", choice, "--json") == 0
+    found = events(capsys.readouterr().out)
+    assert not [event["message"] for event in found if event["kind"] == "warning"]
+    confidence = {event["frame"]: event["confidence"] for event in found if event["kind"] == "frame"}
+    assert all(confidence[FIRST + index] == pytest.approx(1, abs=1e-3) for index in DARK)
 
 
 def test_no_program_proposes_a_frame_that_can_hold_no_colour(

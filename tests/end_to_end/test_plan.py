@@ -15,7 +15,8 @@ from scenes import pan
 from stcolor_core.cli import main
 from stcolor_core.errors import Cancelled
 from stcolor_core.pipeline.events import Event
-from stcolor_core.pipeline.key_planning import plan_keys, split_scenes
+from stcolor_core.pipeline.key_planning import plan_keys
+from stcolor_core.pipeline.plate_scenes import split_scenes
 from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Plate
 from stcolor_core.shots.shot import Shot
@@ -121,10 +122,9 @@ def test_a_plan_can_be_cancelled(shot: ShotOnDisk) -> None:
 
 def test_a_keyframe_stays_away_from_a_dissolve() -> None:
     transitions = Transitions((Boundary(30, 0.9),), (Dissolve(10, 14),))
-    assert split_scenes(range(40), transitions) == [
-        tuple(range(7)),
-        tuple(range(18, 30)),
-        tuple(range(30, 40)),
-    ]
+    scenes = split_scenes(range(40), transitions)
+    assert [scene.clear for scene in scenes] == [tuple(range(7)), tuple(range(18, 30)), tuple(range(30, 40))]
+    assert [scene.frames for scene in scenes] == [tuple(range(10)), tuple(range(15, 30)), tuple(range(30, 40))]
+    assert scenes[1].looked_at({2, 16, 20, 30}) == [16, *range(18, 30)], "a keyframe that is there counts"
     short = split_scenes(range(20), Transitions((), (Dissolve(4, 9), Dissolve(12, 14))))
-    assert short == [(0,), (11,), (18, 19)]
+    assert [scene.clear for scene in short] == [(0,), (11,), (18, 19)]

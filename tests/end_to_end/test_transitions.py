@@ -13,6 +13,7 @@ import pytest
 from conftest import FIRST, ShotOnDisk, channels, frame_bytes, write_reference
 from scenes import Scene, pan
 
+from stcolor_core.cli import main
 from stcolor_core.farm.pinning import pin, plan_tasks
 from stcolor_core.images.color import lab_to_linear, linear_to_lab
 from stcolor_core.images.frame_files import write_frame
@@ -206,3 +207,37 @@ def test_what_is_found_does_not_depend_on_the_frames_that_are_requested(make_sho
     for frame in disk.frames:
         alone = plan_run(replace(shot, output=replace(shot.output, frames=str(frame))))
         assert alone.digests == {frame: whole.digests[frame]}
+
+
+def blinking() -> Scene:
+    """A pan that goes to black for a few frames, with ramps of two steps."""
+    scene = pan(36, height=64, width=96, step=1)
+    light = np.ones(36, np.float32)
+    light[14:22] = (0.6, 0.25, 0, 0, 0, 0, 0.25, 0.6)
+    return replace(scene, lightnesses=[part * gain for part, gain in zip(scene.lightnesses, light, strict=True)])
+
+
+@pytest.mark.parametrize("references", [(0, 35), (11, 24), (0, 8, 12, 30)])
+@pytest.mark.parametrize("scene", [blinking(), dissolving(12, 12, steps=(1, 1))], ids=["blink", "dissolve"])
+def test_plan_and_colorize_find_the_same_wherever_the_references_are(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], scene: Scene, references: tuple[int, ...]
+) -> None:
+    """But for the ends of a dissolve, which yield to references right beside it."""
+    shot = make_shot(scene, references=tuple(FIRST + place for place in references))
+    assert main(["plan", "--plate", str(shot.folder / "plate.####.exr"), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out.splitlines()[-1])
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    found = plan_run(Shot.load(wish)).transitions
+    assert list(found.cuts) == plan["cuts"]
+    assert len(found.dissolves) == len(plan["dissolves"])
+    for dissolve, (first, last) in zip(found.dissolves, plan["dissolves"], strict=True):
+        inside = {FIRST + place for place in references}.intersection(range(first, last + 1))
+        if inside:
+            assert first <= dissolve.first <= dissolve.last <= last
+        else:
+            assert (dissolve.first, dissolve.last) == (first, last)
+    ends = [(scene["first"], scene["last"]) for scene in plan["scenes"]]
+    frames = {frame for first, last in ends for frame in range(first, last + 1)}
+    mixed = {frame for first, last in plan["dissolves"] for frame in range(first, last + 1)}
+    assert frames | mixed == set(shot.frames) and not frames & mixed

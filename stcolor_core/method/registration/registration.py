@@ -1,6 +1,7 @@
 """Register a keyframe that was coloured elsewhere with the plate (docs/method.md, "Registration").
 
-A keyframe is compared with the plate by luminance. One that was painted on the plate is recognised and stays as it is.
+A keyframe is compared with the plate by luminance. One that was painted on the plate is recognised and stays as it is,
+unless its colours lie beside its edges (`color_place`).
 Any other is registered in steps, each of which must explain the luminance better to be taken: the frame that it shows
 (its own or one of the neighbours), an affine map, tone, optical flow, and noise. What stays unexplained lowers the
 certainty of the colour at that place.
@@ -23,6 +24,7 @@ from stcolor_core.method.registration.alignment import (
     affine_misfit,
     find_alignment,
 )
+from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
@@ -58,6 +60,7 @@ class Registration:
         used: Pixels of the plate frame whose colour fits, shape (h, w), bool; None for all.
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
+        by_color: Whether its luminance is the plate's own, so that frame and alignment are those of its colours.
     """
 
     frame: int | None
@@ -67,6 +70,7 @@ class Registration:
     used: Mask | None = None
     certainty: Plane | None = None
     unused: float = 0.0
+    by_color: bool = False
 
     @property
     def changes_pixels(self) -> bool:
@@ -114,12 +118,15 @@ class Registration:
         """
         if self.frame is None:
             return "shows no frame of the shot near its own and is used as a still"
+        if self.by_color and self.frame != frame:
+            return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         moves = [] if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
         tones += [CLEANED] * self.clean
         if moves:
-            parts.append(f"{_enumerate(moves)} to fit")
+            lead = "its colours lay beside the plate's edges: " if self.by_color else ""
+            parts.append(f"{lead}{_enumerate(moves)} to fit")
         if tones:
             parts.append(_enumerate(tones))
         if parts and self.unused >= 0.005:
@@ -154,13 +161,17 @@ def find_registration(
         frame: The frame's number.
         others: The frames that it may show instead, from `find_neighbours`.
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
-            only if the keyframe was not painted on its own.
+            only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
     key = _lightness_of(lab)
-    if counted.mean() < _LEAST_KNOWN or is_exact(key, lightness, counted):
+    if counted.mean() < _LEAST_KNOWN:
         return Registration(frame)
+    if is_exact(key, lightness, counted):
+        ab = np.ascontiguousarray(lab[..., 1:])
+        shown, alignment = find_color_place(ab, known, frame=frame, others=others, lightness_of=lightness_of)
+        return Registration(shown, alignment, by_color=shown != frame or alignment is not None)
     if not (has_texture(lightness, counted) and has_texture(key, counted)):
         return Registration(frame)  # nothing tells where it belongs
     if painted := find_painted_lightness(lab, lightness, counted):

@@ -7,7 +7,7 @@ import pytest
 
 from stcolor_core.arrays import Plane
 from stcolor_core.images.color import lightness, srgb_decode
-from stcolor_core.images.color_room import can_hold_color, color_room
+from stcolor_core.images.color_room import any_can_hold_color, can_hold_color, color_room
 
 CODES = np.linspace(0, 1, 4096, dtype=np.float32).reshape(64, 64)  # of a picture of every grey
 
@@ -55,3 +55,12 @@ def test_a_frame_far_into_a_fade_can_hold_little_beside_the_others_of_its_scene(
 
 def test_what_is_no_number_counts_as_black() -> None:
     assert color_room(np.full((4, 4), np.nan, np.float32)) == 0
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 64, 300])
+def test_a_scene_can_hold_colour_if_a_part_of_it_can(length: int) -> None:
+    frames = range(1001, 1001 + length)
+    shows = set(frames[length // 3 : length // 3 + max(1, length // 20)])
+    black, grey = shown(0 * CODES), shown(CODES)
+    assert any_can_hold_color(frames, lambda frame: grey if frame in shows else black)
+    assert not any_can_hold_color(frames, lambda _: black)

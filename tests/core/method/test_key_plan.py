@@ -126,3 +126,35 @@ def test_a_black_scene_gets_no_keyframe_and_lacks_none() -> None:
 def test_a_keyframe_on_a_black_frame_stays_one() -> None:
     options = find_options(range(24), fade, existing=[20])
     assert all(any(key.frame == 20 and key.exists for key in keys) for keys in options.sets)
+
+
+@pytest.mark.parametrize("thickest", [0.8, 0.92])
+@pytest.mark.parametrize("clears", [False, True])
+def test_fog_over_a_scene_asks_for_no_more_keyframes(thickest: float, clears: bool) -> None:
+    """A veil thins all colours out: what is wrong below it is nearly right."""
+
+    def fogged(frame: int) -> Plane:
+        veil = thickest * (16 - frame if clears else frame) / 16
+        picture = WALL[:, 7 * frame : 7 * frame + 192]
+        return np.asarray((1 - veil) * picture + veil * 85, np.float32)
+
+    (scene,) = choose_keys([find_options(range(17), fogged)])
+    assert len(scene.keys) == 1 and scene.share > 0.975
+    assert abs(scene.keys[0].frame - (16 if clears else 0)) <= 8, "in the clearer half"
+
+
+def test_a_black_scene_gets_no_keyframe_though_one_is_painted_there() -> None:
+    options = find_options(range(9), lambda _: np.zeros((108, 192), np.float32), existing=[4])
+    assert options.sets == ()
+    (scene,) = choose_keys([options], share=1)
+    assert not scene.keys and scene.share == 1
+
+
+def test_light_that_goes_out_for_a_moment_changes_nothing_behind_it() -> None:
+    def blink(frame: int) -> Plane:
+        light = {7: 0.4, 8: 0.0, 9: 0.0, 10: 0.5}.get(frame, 1.0)
+        return np.asarray(light * WALL[:, 2 * frame : 2 * frame + 192], np.float32)
+
+    coverage = estimate_coverage(range(18), blink)
+    assert coverage.share[0][17].mean() > 0.5
+    assert not {8, 9}.intersection(coverage.frames[index] for index in coverage.candidates)

@@ -1,0 +1,108 @@
+"""Colours that lie beside the edges of their plate are found and moved; those that lie on them stay."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.method.registration import Registration, find_registration
+
+HEIGHT, WIDTH = 144, 256
+
+
+def picture(seed: int = 3, shift: int = 0) -> tuple[Plane, Chroma]:
+    """Surfaces of one colour each, of which the camera sees a part further on by so many pixels."""
+    rng = np.random.default_rng(seed)
+    lab = np.full((HEIGHT, WIDTH + 40, 3), (50, 4, -6), np.float32)
+    for _ in range(40):
+        centre = (int(rng.integers(0, WIDTH + 40)), int(rng.integers(0, HEIGHT)))
+        color = [float(value) for value in (*rng.uniform(15, 90, 1), *rng.uniform(-50, 50, 2))]
+        cv2.circle(lab, centre, int(rng.integers(6, 28)), color, -1)
+    lab = cv2.GaussianBlur(lab, (0, 0), 0.8)[:, shift : shift + WIDTH]
+    grain = rng.normal(0, 0.7, lab.shape[:2]).astype(np.float32)
+    return np.ascontiguousarray(lab[..., 0] + grain), np.ascontiguousarray(lab[..., 1:])
+
+
+PAN = [picture(shift=4 * step) for step in range(8)]
+LIGHTNESSES = [lightness for lightness, _ in PAN]
+
+
+def register(lightness: Plane, ab: Chroma, frame: int, known: np.ndarray | None = None) -> Registration:
+    lab = np.dstack([lightness, ab]).astype(np.float32)
+    others = [other for other in range(len(PAN)) if other != frame]
+    return find_registration(lab, known, frame=frame, others=others, lightness_of=lambda index: LIGHTNESSES[index])
+
+
+def error(found: Registration, lightness: Plane, ab: Chroma, true: Chroma) -> float:
+    """Return the median error of a*, b* once registered."""
+    assert found.frame is not None
+    lab, _ = found.apply(np.dstack([lightness, ab]).astype(np.float32), None, LIGHTNESSES[found.frame])
+    return float(np.linalg.norm(lab[..., 1:] - true, axis=-1)[8:-8, 16:-16].mean())
+
+
+@pytest.mark.parametrize("sigma", [0, 1, 3])
+def test_colours_on_their_edges_stay(sigma: float) -> None:
+    lightness, ab = PAN[3]
+    painted = cv2.GaussianBlur(ab, (0, 0), sigma) if sigma else ab
+    assert register(lightness, painted, 3) == Registration(3)
+
+
+@pytest.mark.parametrize("tint", [(0, 0), (12, -8)])
+def test_a_keyframe_of_one_tint_or_none_stays(tint: tuple[float, float]) -> None:
+    lightness, ab = PAN[3]
+    assert register(lightness, np.broadcast_to(np.float32(tint), ab.shape).copy(), 3) == Registration(3)
+
+
+@pytest.mark.parametrize(
+    ("shift", "angle", "scale"),
+    [((5, 0), 0, 1), ((-3, 4), 0, 1), ((0, 0), 2, 1), ((0, 0), 0, 1.04), ((4, -2), -1, 0.97)],
+)
+def test_a_layer_of_colour_beside_the_plate_is_moved_onto_it(
+    shift: tuple[int, int], angle: float, scale: float
+) -> None:
+    lightness, true = PAN[3]
+    matrix = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), angle, scale)
+    matrix[:, 2] += shift
+    ab = cv2.warpAffine(true, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    found = register(lightness, ab, 3)
+    assert found.frame == 3 and found.by_color and found.alignment is not None
+    before = float(np.linalg.norm(ab - true, axis=-1)[8:-8, 16:-16].mean())
+    assert error(found, lightness, ab, true) < 0.35 * before
+    assert "beside the plate's edges" in found.describe(3, lines=HEIGHT)
+
+
+@pytest.mark.parametrize("off", [-3, -1, 2, 4])
+def test_the_colours_of_a_frame_nearby_go_to_that_frame(off: int) -> None:
+    lightness, _ = PAN[3]
+    ab = PAN[3 + off][1].copy()
+    ab[40:60] = cv2.GaussianBlur(ab, (0, 0), 2)[40:60]  # painted, so that no shift explains it exactly
+    found = register(lightness, ab, 3)
+    moved_in_place = found.frame == 3 and found.alignment is not None  # a pan is a shift too
+    assert found.by_color and (found.frame == 3 + off or moved_in_place)
+    assert error(found, lightness, ab, PAN[found.frame or 0][1]) < 3
+
+
+def test_what_is_not_known_counts_for_nothing() -> None:
+    lightness, true = PAN[3]
+    known = np.zeros((HEIGHT, WIDTH), bool)
+    known[20:120, 40:200] = True
+    ab = np.where(known[..., None], true, np.float32(0))
+    assert register(lightness, ab, 3, known) == Registration(3)
+    moved = np.where(known[..., None], np.roll(true, 5, axis=1), np.float32(0))
+    found = register(lightness, moved, 3, known)
+    assert found.by_color and found.alignment is not None
+    assert found.alignment.at((HEIGHT, WIDTH)).shift == pytest.approx(5, abs=1)
+
+
+def test_frames_around_are_read_only_if_the_colours_do_not_fit() -> None:
+    asked: list[int] = []
+
+    def lightness_of(index: int) -> Plane:
+        asked.append(index)
+        return LIGHTNESSES[index]
+
+    lab = np.dstack(PAN[3]).astype(np.float32)
+    assert find_registration(lab, None, frame=3, others=range(8), lightness_of=lightness_of) == Registration(3)
+    assert set(asked) == {3}
