@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,10 +99,11 @@ class InputSpaces:
     Args:
         shot: The shot.
         formats: The format of each reference and still.
+        name: Returns how messages name a file.
     """
 
-    def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary]) -> None:
-        self._shot, self._formats = shot, formats
+    def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary], *, name: Callable[[Path], str]) -> None:
+        self._shot, self._formats, self._name = shot, formats, name
         self._pipes: dict[tuple[object, ...], ColorPipe] = {}
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
@@ -125,8 +126,8 @@ class InputSpaces:
                 if colorspace is not None or has_plate_type(self._shot.plate.path, path):
                     raise
                 raise ColorError(
-                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
-                    f"type. Convert it to that type, or {advise('own_colorspace')}."
+                    f"{self._name(path)} does not say how it is encoded, and the colour space given holds for files of "
+                    f"the plate's type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None
         return self._pipes[key]
 
