@@ -231,5 +231,10 @@ def _describe_extent(
     shares = sorted(100 * covered[picture] for picture in parts if picture in covered)
     if not shares:
         return f"; {kind}"
-    low, high = (f"{share:.1f}".removesuffix(".0") for share in (shares[0], shares[-1]))
+    low, high = (_in_percent(share) for share in (shares[0], shares[-1]))
     return f"; {kind}, covering {low if low == high else f'{low} to {high}'} % of the plate"
+
+
+def _in_percent(share: float) -> str:
+    """Return a share in percent with one decimal; one that small is told by its first digit."""
+    return f"{share:.1f}".removesuffix(".0") if share >= 0.1 else f"{share:.1g}"

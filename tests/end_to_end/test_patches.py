@@ -368,6 +368,15 @@ def test_the_artist_is_told_which_references_are_patches(shot: ShotOnDisk, capsy
     ]
 
 
+def test_a_patch_of_a_few_pixels_is_told_with_its_share(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    alpha = np.zeros(shot.scene.lightnesses[AT].shape, np.float32)
+    alpha[40:42, 60:64] = 1
+    write_exr(shot.folder / "patch.exr", painted(shot) * alpha[..., None], alpha)
+    given = ["--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT)]
+    assert shot.colorize(*OPTIONS, *given) == 0
+    assert "; a patch, covering 0.04 % of the plate" in capsys.readouterr().err
+
+
 def test_a_reference_of_a_plate_frame_that_is_missing_is_refused_with_the_reason(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
