@@ -43,39 +43,43 @@ def unpremultiply(pixels: Pixels, alpha: Plane) -> Pixels:
     return np.asarray(pixels / divisor[..., None], np.float32)
 
 
-def read_alpha_share(path: Path, region: tuple[float, float, float, float], *, use_alpha: bool) -> float:
+def read_alpha_share(
+    path: Path, region: tuple[float, float, float, float], *, use_alpha: bool, role: str = ""
+) -> float:
     """Return the share of a region of the format that a picture covers by its data window and its alpha.
 
     Args:
         path: The picture.
         region: The region as left, top, right and bottom in parts of the display window.
         use_alpha: Whether alpha counts.
+        role: What the picture is to the shot, as in `pictures.Header`.
 
     Raises:
         PlateError: If the picture is missing or damaged.
     """
-    picture = plates.read_alpha(path) if use_alpha else None
-    header = picture or plates.read_header(path)
+    picture = plates.read_alpha(path, role=role) if use_alpha else None
+    header = picture or plates.read_header(path, role=role)
     alpha = None if picture is None else plates.alpha_plane(picture)
     return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region)
 
 
-def read_mask_share(path: Path, region: tuple[float, float, float, float]) -> float:
+def read_mask_share(path: Path, region: tuple[float, float, float, float], *, role: str = "") -> float:
     """Return the share of a region of the format that a mask covers.
 
     Args:
         path: The mask.
         region: As for `read_alpha_share`.
+        role: As for `read_alpha_share`.
 
     Raises:
         PlateError: If the mask is missing or damaged.
         BadRequest: If the mask is black.
     """
-    picture = plates.read_colored(path)
+    picture = plates.read_colored(path, role=role)
     plane = mask_plane(picture)
     if plane.max() < plates.ALPHA_STEP:
         raise BadRequest(
-            f"The mask {path} is black, so that its reference counts nowhere. Paint white where it counts."
+            f"{picture.label} is black, so that its reference counts nowhere. Paint white where it counts."
         )
     return _share(plane, picture, region)
 

@@ -10,10 +10,11 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stcolor_core.errors import PlateError
@@ -54,18 +55,19 @@ class HeaderSummary:
     encoding: str = ""
 
     @classmethod
-    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> HeaderSummary:
+    def read(cls, path: Path, *, frame: int | None, layer: str | None, role: str = "") -> HeaderSummary:
         """Return the format of a picture file.
 
         Args:
             path: The picture.
             frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
             layer: Name of the layer to read, "" for bare channels; None for the preferred layer.
+            role: What it is otherwise, as in `pictures.Header`.
 
         Raises:
             PlateError: As `plates.read_header` does.
         """
-        return cls.of(plates.read_header(path, frame=frame, layer=layer))
+        return cls.of(plates.read_header(path, frame=frame, role=role, layer=layer))
 
     @classmethod
     def of(cls, header: Header) -> HeaderSummary:
@@ -96,31 +98,44 @@ class HeaderSummary:
         return cls(**values)
 
 
-def read_formats(paths: Sequence[Path], *, numbers: Mapping[Path, int], layer: str | None) -> list[dict[str, Any]]:
+def read_formats(
+    paths: Sequence[Path],
+    *,
+    numbers: Mapping[Path, int],
+    layer: str | None,
+    roles: Mapping[Path, str] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
     """Return the format of every picture as a dictionary, in order.
 
     Args:
         paths: The pictures.
         numbers: Frame numbers of the pictures that are frames of the plate, for error messages.
         layer: Name of the layer to read, "" for bare channels; None for the preferred layer.
+        roles: What other pictures are to the shot, as in `pictures.Header`, for error messages.
 
     Raises:
         PlateError: If a picture cannot be read; the error is that of the first one.
     """
+
+    def read(path: Path) -> dict[str, Any]:
+        return asdict(HeaderSummary.read(path, frame=numbers.get(path), role=roles.get(path, ""), layer=layer))
+
     formats: list[dict[str, Any]] = []
     start = time.monotonic()
     for path in paths:
         remaining = len(paths) - len(formats)
         if len(formats) >= _PROBES and (time.monotonic() - start) / len(formats) * remaining > _WORTH_SECONDS:
             break
-        formats.append(asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)))
-    return formats + _read_by_workers(paths[len(formats) :], numbers=numbers, layer=layer)
+        formats.append(read(path))
+    return formats + _read_by_workers(paths[len(formats) :], layer=layer, again=read)
 
 
-def _read_by_workers(paths: Sequence[Path], *, numbers: Mapping[Path, int], layer: str | None) -> list[dict[str, Any]]:
+def _read_by_workers(
+    paths: Sequence[Path], *, layer: str | None, again: Callable[[Path], dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Read formats as `read_formats` does, with one process for every few files.
 
-    A file that a process cannot read is read again here, which raises the error.
+    A file that a process cannot read is read again here by `again`, which raises the error.
     """
     if not paths:
         return []
@@ -128,7 +143,7 @@ def _read_by_workers(paths: Sequence[Path], *, numbers: Mapping[Path, int], laye
     with ThreadPoolExecutor(count) as threads:
         answers = threads.map(lambda start: _ask_worker(paths[start::count], layer), range(count))
         known = {path: format for answer in answers for path, format in answer.items()}
-    return [known.get(path) or asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)) for path in paths]
+    return [known.get(path) or again(path) for path in paths]
 
 
 def _ask_worker(paths: Sequence[Path], layer: str | None) -> dict[Path, dict[str, Any]]:

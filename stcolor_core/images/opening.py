@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
@@ -37,13 +39,14 @@ _CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name", re.IGNORECASE)
 
 @contextmanager
 def open_picture(
-    path: Path, frame: int | None = None, *, layer: str | None = None, matte: bool = False
+    path: Path, frame: int | None = None, *, role: str = "", layer: str | None = None, matte: bool = False
 ) -> Iterator[tuple[Any, int, Header]]:
     """Open a picture and close it when the `with` block ends.
 
     Args:
         path: The picture.
         frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
+        role: What it is otherwise, as in `pictures.Header`.
         layer: Name of the layer to read, "" for bare channels; None for the preferred layer
             (`plate_layers.list_layers`).
         matte: Select the first part with Cryptomatte, if there is one.
@@ -55,7 +58,7 @@ def open_picture(
         PlateError: If the file is missing, damaged, deep, empty, too large or of an unsupported type, or if it does not
             have the layer.
     """
-    label, remedy = label_and_remedy(path, frame)
+    label, remedy = label_and_remedy(path, frame, role)
     if not path.is_file():
         remedy = "Check the path." if frame is None else f"Render it, or {advise('missing')}."
         raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. {remedy}")
@@ -82,21 +85,21 @@ def open_picture(
         _check_size(file.spec(), label, remedy)
         if file.format_name() in ("cineon", "jpeg2000") and is_truncated(path, file.spec()):
             raise PlateError(f"{label} is truncated. {remedy}")
-        yield file, chosen.part, _make_header(path, frame, file, chosen, layers)
+        yield file, chosen.part, replace(_make_header(path, frame, file, chosen, layers), role=role)
     finally:
         file.close()
 
 
-def label_and_remedy(path: Path, frame: int | None) -> tuple[str, str]:
+def label_and_remedy(path: Path, frame: int | None, role: str = "") -> tuple[str, str]:
     """Return how messages name a picture, and the remedy if it is damaged.
 
     Args:
         path: The picture.
         frame: Its frame number in the plate; None if it is not a frame of the plate.
+        role: What it is otherwise, as in `pictures.Header`.
     """
-    if frame is None:
-        return str(path), "Write it again."
-    return f"Frame {frame} ({path})", f"Render it again, or move it away and {advise('missing')}."
+    remedy = "Write it again." if frame is None else f"Render it again, or move it away and {advise('missing')}."
+    return name_picture(path, frame, role), remedy
 
 
 def too_large(header: Header) -> PlateError:
@@ -105,7 +108,7 @@ def too_large(header: Header) -> PlateError:
     Args:
         header: Of the picture.
     """
-    label, remedy = label_and_remedy(header.path, header.frame)
+    label, remedy = label_and_remedy(header.path, header.frame, header.role)
     size = f"{header.data_window[2]} x {header.data_window[3]}"
     return PlateError(f"{label} has {size} pixels by its header, more than fits into memory. {remedy}")
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import OpenImageIO as oiio
 
 from stcolor_core.arrays import Mask, Pixels
+from stcolor_core.images.picture_names import name_picture
 
 __all__ = ["LARGEST_HALF", "Header", "Picture", "PixelType", "Window"]
 
@@ -39,6 +40,8 @@ class Header:
         alpha_channel: Name of the layer's alpha; None if it has none.
         encoding: Of a frame of a movie, what its tags say of its colour (`movies.color.ColorTags.to_text`); "" for
             pictures.
+        role: What it is to the shot if it is no frame of the plate, such as "Reference 1050", for messages; "" if that
+            is not said.
     """
 
     path: Path
@@ -55,6 +58,12 @@ class Header:
     picture_channels: tuple[str, ...]
     alpha_channel: str | None = None
     encoding: str = ""
+    role: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return how messages name the picture."""
+        return name_picture(self.path, self.frame, self.role)
 
     @property
     def shape(self) -> tuple[int, int]:

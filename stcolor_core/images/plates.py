@@ -78,12 +78,13 @@ def read_channel(path: Path | str, name: str) -> Picture | None:
         return _read_pixels(file, part, header, (name,)) if name in header.channels else None
 
 
-def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
+def read_matte_file(path: Path | str, *, frame: int | None = None, role: str = "") -> Picture:
     """Read all channels of a picture, from the first part with Cryptomatte if there is one.
 
     Args:
         path: The picture.
         frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
+        role: What it is otherwise, as in `pictures.Header`.
 
     Returns:
         The picture, shape (H, W, C).
@@ -91,15 +92,16 @@ def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
     Raises:
         PlateError: As `read` does.
     """
-    with open_picture(Path(path), frame, matte=True) as (file, part, header):
+    with open_picture(Path(path), frame, role=role, matte=True) as (file, part, header):
         return _read_pixels(file, part, header, header.channels)
 
 
-def read_matte_header(path: Path | str) -> Header:
+def read_matte_header(path: Path | str, *, role: str = "") -> Header:
     """Read only the header, of the part that `read_matte_file` reads.
 
     Args:
         path: The picture.
+        role: What it is to the shot, as in `pictures.Header`.
 
     Returns:
         The header.
@@ -107,7 +109,7 @@ def read_matte_header(path: Path | str) -> Header:
     Raises:
         PlateError: As `read_header` does.
     """
-    with open_picture(Path(path), matte=True) as (_, _, header):
+    with open_picture(Path(path), role=role, matte=True) as (_, _, header):
         return header
 
 
@@ -130,11 +132,12 @@ def read_plate(path: Path | str, *, frame: int | None = None, layer: str | None 
         return _read_pixels(file, part, header, header.picture_channels)
 
 
-def read_colored(path: Path | str) -> Picture:
+def read_colored(path: Path | str, *, role: str = "") -> Picture:
     """Read the `picture_channels` of a picture's preferred layer and its alpha, if any, without the other passes.
 
     Args:
         path: The picture.
+        role: What it is to the shot, as in `pictures.Header`.
 
     Returns:
         The picture, shape (H, W, 1 to 4); `layer_pixels` and `alpha_plane` take it apart.
@@ -142,16 +145,17 @@ def read_colored(path: Path | str) -> Picture:
     Raises:
         PlateError: As `read` does.
     """
-    with open_picture(Path(path)) as (file, part, header):
+    with open_picture(Path(path), role=role) as (file, part, header):
         alpha = () if header.alpha_channel is None else (header.alpha_channel,)
         return _read_pixels(file, part, header, (*header.picture_channels, *alpha))
 
 
-def read_alpha(path: Path | str) -> Picture | None:
+def read_alpha(path: Path | str, *, role: str = "") -> Picture | None:
     """Read only the alpha of a picture's preferred layer.
 
     Args:
         path: The picture.
+        role: What it is to the shot, as in `pictures.Header`.
 
     Returns:
         The picture, shape (H, W, 1), for `alpha_plane`; None if it has no alpha.
@@ -159,16 +163,17 @@ def read_alpha(path: Path | str) -> Picture | None:
     Raises:
         PlateError: As `read` does.
     """
-    with open_picture(Path(path)) as (file, part, header):
+    with open_picture(Path(path), role=role) as (file, part, header):
         return None if header.alpha_channel is None else _read_pixels(file, part, header, (header.alpha_channel,))
 
 
-def read_header(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Header:
+def read_header(path: Path | str, *, frame: int | None = None, role: str = "", layer: str | None = None) -> Header:
     """Read only the header, of the part that `read` reads.
 
     Args:
         path: The picture.
         frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
+        role: What it is otherwise, as in `pictures.Header`.
         layer: Name of the layer to read, "" for bare channels; None for the preferred layer
             (`plate_layers.list_layers`).
 
@@ -178,7 +183,7 @@ def read_header(path: Path | str, *, frame: int | None = None, layer: str | None
     Raises:
         PlateError: As `read` does, except for truncated pixels.
     """
-    with open_picture(Path(path), frame, layer=layer) as (_, _, header):
+    with open_picture(Path(path), frame, role=role, layer=layer) as (_, _, header):
         return header
 
 
@@ -233,7 +238,7 @@ def read_bands(
         PlateError: As `read` does.
     """
     if header.file_format == "png" and (fault := png_fault(header.path)):
-        label, remedy = label_and_remedy(header.path, header.frame)
+        label, remedy = label_and_remedy(header.path, header.frame, header.role)
         raise PlateError(f"{label} is truncated or damaged ({fault}). {remedy}")
     height, step = header.data_window[3], _lines_per_read(file)
     step *= max(1, _BAND // step)
@@ -307,7 +312,7 @@ def _read_lines(file: Any, part: int, header: Header, span: tuple[int, int], cha
     problem = error_text(file)
     # A truncated JPEG is filled up with grey; JPEG's other messages are harmless.
     if lines is None or "premature end" in problem.lower():
-        label, remedy = label_and_remedy(header.path, header.frame)
+        label, remedy = label_and_remedy(header.path, header.frame, header.role)
         raise PlateError(f"{label} is truncated or damaged (OpenImageIO: {problem}). {remedy}")
     return np.asarray(lines, np.float32).reshape(end - top, width, channels[1] - channels[0])
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from stcolor_core.arrays import Mask, Plane
+from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.known_color import KnownColor
@@ -20,9 +20,12 @@ from stcolor_core.method.registration import (
     find_neighbours,
     find_patch_alignment,
     find_patch_damage,
+    find_patch_paint,
     find_registration,
     match_tone,
 )
+from stcolor_core.method.registration.painted import PaintedLightness
+from stcolor_core.method.tracking.objects import around
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.reference_colors import ReferenceColors
 from stcolor_core.pipeline.shot_mattes import ShotMattes
@@ -127,18 +130,21 @@ class FittedReferences:
         return KnownColor(result.ab, known, known.astype(np.float32))
 
     def _fitted_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
-        """Return the colour of a patch, moved to where it fits the plate, without its compression or grain."""
+        """Return the colour of a patch in the plate's light, where it fits the plate, without compression or grain."""
         color, light = self._colors.read(picture, frame, is_patch=True)
         if not self._fits:
             return color
-        size = self._plate.working_size
-        twice = KnownColor(np.dstack([light, light]), color.known, color.weight).resized(size)
-        share = twice.weight if twice.weight is not None else twice.known
-        covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
-        own = np.ascontiguousarray(roll_off(twice.ab[..., 0]), np.float32)
+        lab, covered = self._patch_at_working_size(color, light)
         lightness = self._plate.lightness(frame)
         done = []
-        alignment = find_patch_alignment(own, covered, lightness) if covered.any() else None
+        paint = find_patch_paint(lab, covered, lightness) if covered.any() else None
+        if paint is not None:
+            done.append(paint.name)
+            color, light = _relit(paint, color, light)
+            lab, covered = self._patch_at_working_size(color, light)
+        own = np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
+        # what was painted pixel by pixel on the plate lies where it belongs
+        alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
             done.append(f"{' and '.join(describe_moves(alignment, self._plate.size[0]))} to fit")
             own, covered = alignment.sample(own), alignment.sample_mask(covered)
@@ -158,6 +164,16 @@ class FittedReferences:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once(f"{label}: {'; '.join(done)}. {advise('register')}.")
         return color
+
+    def _patch_at_working_size(self, color: KnownColor, light: Plane) -> tuple[Image, Mask]:
+        """Return a patch in CIELAB, its L* not rolled off, and where it covers the plate, both at working size."""
+        size = self._plate.working_size
+        # L* takes the place of a* and b*, as both must be averaged by weight
+        small = color.resized(size)
+        twice = KnownColor(np.dstack([light, light]), color.known, color.weight).resized(size)
+        share = small.weight if small.weight is not None else small.known
+        covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
+        return np.dstack([twice.ab[..., :1], small.ab]), covered
 
     def _register(self, frame: int, color: KnownColor, light: Plane) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
@@ -187,6 +203,18 @@ class FittedReferences:
             lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
             color = KnownColor(np.ascontiguousarray(lab[..., 1:]), known)
         return FittedReference(color, None, registration)
+
+
+def _relit(paint: PaintedLightness, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:
+    """Return the colour of a patch and its L* with the plate's lightness in place of the one that its editor kept."""
+    lab = np.dstack([light, color.ab])
+    known = _covered(color) if color.weight is None else color.weight > 0
+    part = np.s_[:, :]
+    if known is not None:
+        part = around(np.asarray(known), margin=0)
+        lab[part] = np.where(known[part][..., None], lab[part], np.float32(0))
+    lab[part] = paint.apply(np.ascontiguousarray(lab[part]))
+    return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
 
 
 def _covered(color: KnownColor) -> Mask | None:

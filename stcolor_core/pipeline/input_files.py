@@ -11,6 +11,7 @@ from stcolor_core.files.stat_cache import StatCache, Status, map_in_threads
 from stcolor_core.images import plates
 from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.images.formats import HeaderSummary, read_formats
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.pictures import Picture
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.names import is_movie
@@ -27,11 +28,12 @@ class InputFiles:
 
     Args:
         numbers: The frame number of each plate frame's file, for messages.
+        roles: What other files are to the shot, as in `pictures.Header`, for messages.
         cache: The cache of formats and checksums.
     """
 
-    def __init__(self, numbers: Mapping[Path, int], cache: StatCache) -> None:
-        self._numbers, self._cache = numbers, cache
+    def __init__(self, numbers: Mapping[Path, int], roles: Mapping[Path, str], cache: StatCache) -> None:
+        self._numbers, self._roles, self._cache = numbers, roles, cache
         self._statuses: dict[Path, Status] = {}
 
     def read(self, path: Path, read: Callable[[Path], Picture], *, frame: int | None = None) -> Picture:
@@ -51,21 +53,42 @@ class InputFiles:
         status = self.status(path)
         picture = read(path)
         if self._current_status(path) != status:
-            number = self._numbers.get(path) if frame is None else frame
-            label = str(path) if number is None else f"Frame {number} ({path})"
+            label = self.label(path) if frame is None else name_picture(path, frame)
             raise PlateError(f"{label} has changed since this run began. Run it again: finished frames are kept.")
         return picture
+
+    def role(self, path: Path) -> str:
+        """Return what a file is to the shot, for messages; "" for a frame of the plate, or if that is not known.
+
+        Args:
+            path: The file.
+        """
+        return self._roles.get(path, "")
+
+    def label(self, path: Path) -> str:
+        """Return how messages name a file.
+
+        Args:
+            path: The file.
+        """
+        return name_picture(path, self._numbers.get(path), self.role(path))
 
     def formats_of_coloured(self, paths: Sequence[Path]) -> dict[Path, HeaderSummary]:
         """Return the format of every reference and still; one frame of a movie stands for all.
 
         Args:
             paths: Their files.
+
+        Raises:
+            PlateError: If one is missing or damaged.
         """
         formats = self.formats(path for path in paths if not is_movie(path))
         for path in filter(is_movie, paths):
             self.status(path)
-            formats[path] = open_movie(path).summary()
+            try:
+                formats[path] = open_movie(path).summary()
+            except PlateError as error:  # it names the movie's file alone
+                raise PlateError(f"{self.role(path)}: {error}" if self.role(path) else str(error)) from None
         return formats
 
     def formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
@@ -76,7 +99,7 @@ class InputFiles:
             layer: The layer that is read; None for the first with colours.
         """
         files = {path: self.status(path) for path in paths}
-        read = partial(read_formats, numbers=self._numbers, layer=layer)
+        read = partial(read_formats, numbers=self._numbers, roles=self._roles, layer=layer)
         entries = self._cache.get_for_files(f"{_FORMATS} {layer!r}", files, read)
         return {path: HeaderSummary.load(entries[path]) for path in files}
 
@@ -98,8 +121,11 @@ class InputFiles:
             status = path.stat()
         except OSError as error:
             if not is_movie(path):
-                plates.read_header(path, frame=self._numbers.get(path))  # raises a more exact error for a picture
-            raise PlateError(f"{path} cannot be read ({error.strerror}). Check that it is still there.") from None
+                # raises a more exact error for a picture
+                plates.read_header(path, frame=self._numbers.get(path), role=self.role(path))
+            raise PlateError(
+                f"{self.label(path)} cannot be read ({error.strerror}). Check that it is still there."
+            ) from None
         return status.st_size, status.st_mtime_ns
 
     def checksums(self, paths: Iterable[Path]) -> Mapping[Path, str]:
@@ -116,7 +142,8 @@ class InputFiles:
                 "sha256", {path: self.status(path) for path in paths}, map_in_threads(checksum)
             )
         except OSError as error:
-            raise PlateError(f"{error.filename} cannot be read ({error.strerror}). Check the path.") from None
+            label = self.label(Path(error.filename))
+            raise PlateError(f"{label} cannot be read ({error.strerror}). Check the path.") from None
 
     def manifests(self, paths: Iterable[Path]) -> Mapping[Path, str]:
         """Return the name of the manifest that each matte refers to; "" if it names none.
@@ -125,7 +152,7 @@ class InputFiles:
             paths: Files of mattes.
         """
         files = {path: self.status(path) for path in paths}
-        return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(_manifest_name))
+        return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(self._manifest_name))
 
     def shares(self, kind: str, paths: Iterable[Path], read: Callable[[Path], float]) -> Mapping[Path, float]:
         """Return what part of the plate each picture covers, 0..1.
@@ -138,12 +165,11 @@ class InputFiles:
         files = {path: self.status(path) for path in paths}
         return self._cache.get_for_files(f"{_COVERED} {kind}", files, map_in_threads(read))
 
-
-def _manifest_name(path: Path) -> str:
-    """Return the name of the sidecar manifest that a Cryptomatte refers to; "" if there is none."""
-    header = plates.read_matte_header(path)
-    layer = find_layer(header.metadata, header.channels)
-    return "" if layer is None else str(header.metadata.get(f"{layer.prefix}manif_file", ""))
+    def _manifest_name(self, path: Path) -> str:
+        """Return the name of the sidecar manifest that a Cryptomatte refers to; "" if there is none."""
+        header = plates.read_matte_header(path, role=self.role(path))
+        layer = find_layer(header.metadata, header.channels)
+        return "" if layer is None else str(header.metadata.get(f"{layer.prefix}manif_file", ""))
 
 
 def manifest_state(path: Path) -> str:

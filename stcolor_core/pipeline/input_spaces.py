@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,10 +99,11 @@ class InputSpaces:
     Args:
         shot: The shot.
         formats: The format of each reference and still.
+        name: Returns how messages name a file.
     """
 
-    def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary]) -> None:
-        self._shot, self._formats = shot, formats
+    def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary], *, name: Callable[[Path], str]) -> None:
+        self._shot, self._formats, self._name = shot, formats, name
         self._pipes: dict[tuple[object, ...], ColorPipe] = {}
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
@@ -125,8 +126,8 @@ class InputSpaces:
                 if colorspace is not None or has_plate_type(self._shot.plate.path, path):
                     raise
                 raise ColorError(
-                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
-                    f"type. Convert it to that type, or {advise('own_colorspace')}."
+                    f"{self._name(path)} does not say how it is encoded, and the colour space given holds for files of "
+                    f"the plate's type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None
         return self._pipes[key]
 
@@ -230,5 +231,10 @@ def _describe_extent(
     shares = sorted(100 * covered[picture] for picture in parts if picture in covered)
     if not shares:
         return f"; {kind}"
-    low, high = (f"{share:.1f}".removesuffix(".0") for share in (shares[0], shares[-1]))
+    low, high = (_in_percent(share) for share in (shares[0], shares[-1]))
     return f"; {kind}, covering {low if low == high else f'{low} to {high}'} % of the plate"
+
+
+def _in_percent(share: float) -> str:
+    """Return a share in percent with one decimal; one that small is told by its first digit."""
+    return f"{share:.1f}".removesuffix(".0") if share >= 0.1 else f"{share:.1g}"

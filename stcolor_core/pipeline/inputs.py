@@ -25,6 +25,7 @@ from stcolor_core.pipeline.input_files import InputFiles, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
+from stcolor_core.shots.picture_roles import find_roles, matte_role
 from stcolor_core.shots.pictures import Plate, Reference, Still, Swatch
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
@@ -71,13 +72,13 @@ class ShotInputs:
         check_mattes(shot, self.frames, warn=warn)
         check_cuts(shot, self.frames)
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
-        self._files = InputFiles(numbers, cache or StatCache())
+        self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache())
         self.formats = self._formats_of_plate(warn)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
         self._coloured = self._files.formats_of_coloured(coloured)
-        self._spaces = InputSpaces(shot, self._coloured)
+        self._spaces = InputSpaces(shot, self._coloured, name=self._files.label)
         is_patch = self._find_patches(pictures_of_references)
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.swatches = self._find_swatches()
@@ -148,7 +149,7 @@ class ShotInputs:
         Raises:
             PlateError: If the file is damaged or has changed since the run began.
         """
-        return self._files.read(path, plates.read_colored)
+        return self._files.read(path, partial(plates.read_colored, role=self._files.role(path)))
 
     def read_mattes(self, frame: int) -> list[Picture]:
         """Read the mattes of a frame.
@@ -162,7 +163,8 @@ class ShotInputs:
         Raises:
             PlateError: If a file is damaged or has changed since the run began.
         """
-        return [self._files.read(path, partial(plates.read_matte_file, frame=frame)) for path in self.mattes(frame)]
+        read = partial(plates.read_matte_file, role=matte_role(frame))
+        return [self._files.read(path, read) for path in self.mattes(frame)]
 
     def mattes(self, frame: int) -> list[Path]:
         """Return the matte files of a frame: those given for this frame, and the existing files of sequences.
@@ -295,16 +297,22 @@ class ShotInputs:
         shares: dict[tuple[Path, object], float] = {}
         for alpha in ("auto", "ignore"):
             files = [p.path for p in undecided if p.alpha == alpha and not is_movie(p.path)]
-            read = partial(read_alpha_share, region=region, use_alpha=alpha == "auto")
+            read = partial(self._read_alpha_share, region=region, use_alpha=alpha == "auto")
             found = self._files.shares(f"{alpha} {region}", files, read)
             shares.update({(path, alpha): share for path, share in found.items()})
         files = [p.mask for p in undecided if p.mask is not None]
-        masks = self._files.shares(f"mask {region}", files, partial(read_mask_share, region=region))
+        masks = self._files.shares(f"mask {region}", files, partial(self._read_mask_share, region=region))
         shares.update({(p.path, p.alpha): 1.0 for p in undecided if is_movie(p.path)})  # it has no alpha
         masked = {p: 1.0 if p.mask is None else masks[p.mask] for p in undecided}
         self._covered = {p: min(shares[p.path, p.alpha], masked[p]) for p in undecided}
         parts = {p for p in undecided if self._covered[p] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
+
+    def _read_alpha_share(self, path: Path, region: tuple[float, float, float, float], *, use_alpha: bool) -> float:
+        return read_alpha_share(path, region, use_alpha=use_alpha, role=self._files.role(path))
+
+    def _read_mask_share(self, path: Path, region: tuple[float, float, float, float]) -> float:
+        return read_mask_share(path, region, role=self._files.role(path))
 
     def _formats_of_plate(self, warn: Callable[[str], None]) -> dict[int, HeaderSummary]:
         """Return the format of every plate frame; warn of a movie that is flagged as interlaced."""

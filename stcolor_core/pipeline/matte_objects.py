@@ -9,6 +9,7 @@ from stcolor_core.images import plates
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
+from stcolor_core.shots.picture_roles import matte_role
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_mattes
 
@@ -56,7 +57,7 @@ def list_objects(shot: Shot, frame: int) -> list[MatteObject]:
     _, _, width, height = header.data_window
     lines = min(height, _LINES)
     size = lines, max(1, round(width * lines / height))
-    pictures = (plates.read_matte_file(path, frame=frame) for path in paths)
+    pictures = (plates.read_matte_file(path, role=matte_role(frame)) for path in paths)
     found = merge([read_matte(picture, plate=header, size=size, limit=_MOST) for picture in pictures], size)
     shares = found.masks.mean(axis=(1, 2)) if len(found.masks) else ()
     objects = [MatteObject(name, float(share)) for name, share in zip(found.names or (), shares, strict=True)]

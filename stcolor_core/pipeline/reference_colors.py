@@ -100,20 +100,20 @@ class ReferenceColors:
             BadRequest: If it has no finite pixel.
         """
         picture = self._inputs.read_coloured(path)
-        self._warn_of_grey(f"The still {path}", picture, colorspace)
-        self._warn_of_broken(f"The still {path}", picture)
+        self._warn_of_grey(picture.label, picture, colorspace)
+        self._warn_of_broken(picture.label, picture)
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), lines)
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
-        ab, known = self._known_color(lab, picture, f"The still {path}").at(size)
+        ab, known = self._known_color(lab, picture, picture.label).at(size)
         if known is not None and not known.any():
-            raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
+            raise BadRequest(f"{picture.label} is NaN or infinite everywhere. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
     def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
         """Return a colour, counted only where a mask says so."""
         mask = self._inputs.read_coloured(path)
-        self._require_aspect(f"The mask {path} of reference {frame}", mask, remedy="Reformat it to the plate.")
+        self._require_aspect(f"The mask of reference {frame} ({path})", mask, remedy="Reformat it to the plate.")
         plane = mask_plane(mask)
         covered = KnownColor(np.zeros((*plane.shape, 2), np.float32), plane >= plates.ALPHA_STEP, plane).aligned_to(
             mask, display=self._plate.display, canvas=self._plate.canvas

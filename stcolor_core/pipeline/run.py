@@ -226,7 +226,9 @@ class _Run:
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
         stills = bool(self._shot.stills)
-        warn_of_unreferenced(self._reporter, spans, requested, walks=self._patches.walks, stills=stills, flaws=self._flaws)
+        warn_of_unreferenced(
+            self._reporter, spans, requested, walks=self._patches.walks, stills=stills, flaws=self._flaws
+        )
         return transitions, spans
 
     def _plan_workers(self, memory: float | None) -> None:

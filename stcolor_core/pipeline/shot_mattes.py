@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.tracking.instance import Instances
@@ -14,6 +15,7 @@ from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce
+from stcolor_core.shots.picture_roles import matte_role
 
 __all__ = ["ShotMattes"]
 
@@ -43,7 +45,8 @@ class ShotMattes:
             return None
         merged = self._read(frame, self._plate.working_size)
         if not len(merged.masks):
-            self._warn_once(f"The matte {paths[0]} has no instance in it; frame {frame} is not restricted by it.")
+            label = name_picture(paths[0], None, matte_role(frame))
+            self._warn_once(f"{label} has no instance in it; the frame is not restricted by it.")
         return merged
 
     def colors_of_swatches(self, frame: int) -> list[KnownColor]:
@@ -65,8 +68,9 @@ class ShotMattes:
             if swatch.object not in names:
                 names = self._read(frame, self._plate.working_size).names or ()
                 known = f"It has {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}."
+                paths = ", ".join(map(str, self._inputs.mattes(frame)))
                 raise BadRequest(
-                    f"The matte of frame {frame} has no object {swatch.object!r} for the swatch of it. "
+                    f"{matte_role(frame)} ({paths}) has no object {swatch.object!r} for the swatch of it. "
                     f"{known if names else 'It is empty.'} Correct the object's name."
                 )
             weight = mattes.masks[names.index(swatch.object)]

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
+from stcolor_core.shots.picture_roles import find_roles
 from stcolor_core.shots.pictures import Alpha, Plate, Reference
 from stcolor_core.shots.shot import Shot
 
@@ -47,13 +49,15 @@ def check_files(shot: Shot) -> dict[int, Path]:
     """
     require_reference(shot)
     frames = find_frames(shot.plate)
-    pictures = [path for each in find_references(shot, frames).values() for picture in each for path in picture.files]
+    references = find_references(shot, frames)
+    pictures = [path for each in references.values() for picture in each for path in picture.files]
     pictures += [Path(still.path) for still in shot.stills]
     check_mattes(shot, frames, warn=lambda _: None)
     check_cuts(shot, frames)
     for path in pictures:
         if not path.is_file():
-            raise PlateError(f"{path} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
+            label = name_picture(path, None, find_roles(shot, frames, references).get(path, ""))
+            raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
     return frames
 
 
@@ -251,8 +255,12 @@ def _check_movie(reference: Reference, plate: Plate, shown: Sequence[int]) -> No
         )
     from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
 
+    try:
+        own = movie_frames(Path(reference.path), first_frame=None)
+    except PlateError as error:  # it names the movie alone
+        raise PlateError(f"Reference {reference.frame}: {error}") from None
     if reference.movie_frame is not None:
-        frames = movie_frames(Path(reference.path), first_frame=None)
+        frames = own
         if reference.movie_frame not in frames:
             raise BadRequest(
                 f"Reference {reference.frame} is frame {reference.movie_frame} of {reference.path}, which has "
@@ -261,7 +269,6 @@ def _check_movie(reference: Reference, plate: Plate, shown: Sequence[int]) -> No
         return
     frames = movie_frames(Path(reference.path), first_frame=plate.first_frame)
     if reference.frame not in frames:
-        own = movie_frames(Path(reference.path), first_frame=None)
         place = shown.index(reference.frame) if reference.frame in shown else 0
         named = own[min(place, len(own) - 1)]
         raise BadRequest(

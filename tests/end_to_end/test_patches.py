@@ -142,6 +142,33 @@ def test_a_patch_that_was_compressed_is_cleaned_and_the_artist_is_told(
     assert errors["auto"] < 0.95 * errors["off"]
 
 
+@pytest.mark.parametrize("hardness", ["hard", "soft"])
+def test_a_patch_painted_over_hsl_lightness_gets_the_plates_and_the_artist_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], hardness: str
+) -> None:
+    pale = np.dstack([shot.scene.lightnesses[AT], shot.scene.ab[AT] / 2]).astype(np.float32)  # within the code values
+    codes = np.clip(srgb_encode(lab_to_linear(pale)), 0, 1)
+    grey = srgb_encode(lab_to_linear(pale * np.float32([1, 0, 0])))
+    light = (codes.max(-1, keepdims=True) + codes.min(-1, keepdims=True)) / 2
+    color = (codes - light) / np.maximum(np.minimum(light, 1 - light), 1e-4)
+    rgb = srgb_decode(np.clip(grey + color * np.minimum(grey, 1 - grey), 0, 1)).astype(np.float32)
+    covered = np.zeros(shot.scene.lightnesses[AT].shape, np.float32)
+    covered[:, 60:] = 1
+    if hardness == "soft":
+        covered = cv2.blur(covered, (9, 9))
+    write_exr(shot.folder / "patch.exr", rgb * covered[..., None], covered)
+    patch = ("--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT), "--force")
+    errors = {}
+    for register in ("off", "auto"):
+        assert shot.colorize(*OPTIONS, *patch, "--register", register) == 0
+        errors[register] = np.abs(ab(shot, FIRST + AT) - pale[..., 1:])[covered == 1].mean()
+        told = (
+            f"Reference {FIRST + AT} ({shot.folder / 'patch.exr'}): painted over HSL lightness and put on the plate's"
+        )
+        assert (told in capsys.readouterr().err) == (register == "auto")
+    assert errors["auto"] < 0.3 * errors["off"]
+
+
 def test_soft_edges_of_premultiplied_and_straight_patches_have_the_same_colour(shot: ShotOnDisk) -> None:
     results = []
     for kind in ("premultiplied EXR", "straight EXR"):
@@ -339,6 +366,15 @@ def test_the_artist_is_told_which_references_are_patches(shot: ShotOnDisk, capsy
         False,
         True,
     ]
+
+
+def test_a_patch_of_a_few_pixels_is_told_with_its_share(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    alpha = np.zeros(shot.scene.lightnesses[AT].shape, np.float32)
+    alpha[40:42, 60:64] = 1
+    write_exr(shot.folder / "patch.exr", painted(shot) * alpha[..., None], alpha)
+    given = ["--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT)]
+    assert shot.colorize(*OPTIONS, *given) == 0
+    assert "; a patch, covering 0.04 % of the plate" in capsys.readouterr().err
 
 
 def test_a_reference_of_a_plate_frame_that_is_missing_is_refused_with_the_reason(

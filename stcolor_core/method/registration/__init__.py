@@ -1,6 +1,11 @@
 """Registration of keyframes that were coloured elsewhere with the plate (docs/method.md, "Registration")."""
 
-from stcolor_core.method.registration.patches import find_patch_alignment, find_patch_damage, match_tone
+from stcolor_core.method.registration.patches import (
+    find_patch_alignment,
+    find_patch_damage,
+    find_patch_paint,
+    match_tone,
+)
 from stcolor_core.method.registration.registration import (
     CLEANED,
     Registration,
@@ -16,6 +21,7 @@ __all__ = [
     "find_neighbours",
     "find_patch_alignment",
     "find_patch_damage",
+    "find_patch_paint",
     "find_registration",
     "match_tone",
 ]

@@ -1,8 +1,8 @@
 """Fitting a patch, a reference that covers a part of its frame, to the plate (docs/method.md, "Registration").
 
-Its geometry is mended, and compression and grain: what a patch changes in light or colour is what the artist wants. A
-patch shows little, so it is moved only if it then fits well, and much better than as it came; and it is cleaned only if
-it shows what the plate shows.
+Its geometry is mended, the lightness that its editor kept in place of the plate's, and compression and grain: what else
+a patch changes in light or colour is what the artist wants. A patch shows little, so it is moved only if it then fits
+well, and much better than as it came; and it is cleaned only if it shows what the plate shows.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Mask, Plane
+from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.images.color import roll_off
 from stcolor_core.method.registration.alignment import Alignment, affine_alignment_misfit, find_alignment
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
+from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 
-__all__ = ["find_patch_alignment", "find_patch_damage", "match_tone"]
+__all__ = ["find_patch_alignment", "find_patch_damage", "find_patch_paint", "match_tone"]
 
 Curve = NDArray[np.float64]
 
 _LEAST_AREA = 0.01  # of the picture; less shows too little to tell where it belongs
+_LEAST_PAINTED = 256  # px at working size; fewer may agree with another lightness by chance
 _LEAST_SIDE = 24  # px at working size, of the box around what is covered
 _MARGIN = 0.08  # of the height: how much of the plate around that box is searched
 _GAIN = 0.6  # the aligned patch must leave at most this share of the misfit
@@ -60,6 +63,28 @@ def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Align
     matrix[:, 2] += corner - matrix[:, :2] @ corner
     alignment = Alignment(matrix, (height, width), misfit=found.misfit)
     return alignment if _is_small(found, height) else None
+
+
+def find_patch_paint(lab: Image, covered: Mask, lightness: Plane) -> PaintedLightness | None:
+    """Return which lightness an editor kept when a patch was painted on the plate; None if it is none, or unsure.
+
+    Pixel by pixel the lightness must be the plate's, so a patch may be smaller than one whose place is sought.
+
+    Args:
+        lab: The patch in CIELAB at working size on the canvas, shape (H, W, 3); any value where it covers nothing.
+        covered: Where it covers the plate, shape (H, W), bool.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+    """
+    top, left, bottom, right = _box(covered, 0)
+    part = np.s_[top:bottom, left:right]
+    known, plate = np.ascontiguousarray(covered[part]), np.ascontiguousarray(lightness[part])
+    own = np.where(known[..., None], lab[part], np.float32(0))
+    light = np.ascontiguousarray(roll_off(own[..., 0]), np.float32)
+    if known.sum() < _LEAST_PAINTED or is_exact(light, plate, known):
+        return None
+    if not (has_texture(plate, known) and has_texture(light, known)):
+        return None  # of one tone, which another may be by chance
+    return find_painted_lightness(own, plate, known)
 
 
 def find_patch_damage(light: Plane, covered: Mask, lightness: Plane) -> Curve | None:

@@ -19,25 +19,21 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stcolor_core.arrays import FlowField, Mask, Masks, Plane
+from stcolor_core.arrays import Mask, Masks, Plane
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.tracking.appearance import Likeness
-from stcolor_core.method.tracking.flow import FlowTracker, align, sample
+from stcolor_core.method.tracking.flow import FlowTracker, sample
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.objects import around, blur_widely, extend, find_objects
+from stcolor_core.method.tracking.layers import Layer
+from stcolor_core.method.tracking.objects import around, blur_widely, find_objects
 
 __all__ = ["CarriedObjects", "MatteCarrier", "combine_carried", "find_disputed"]
 
 _RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e, as in refinement.candidates
 _RESIDUAL_SIGMA = 0.7  # px at 216 lines
 _CONSISTENT = 1.0  # px, forward-backward error at which trust in an object's motion falls to 1/e
-_MARGIN = 0.15  # of the height: the most that an object moves between two frames
-_IN_VIEW = 0.15  # share of an object's shape that must be seen moving for its motion to be measured
 _OUTLINE = 8.0  # px at 216 lines from an outline within which flow is less its own
-_INNER = 4
-_INVERSIONS = 4  # fixed-point iterations
 _UNLIKE = 0.02  # likelihood of a layer that does not look like the pixel at all
 _UNSEEN = 0.8  # likelihood of a background that was never seen
 _RETREAT = 0.05  # prior of the background inside an object's expected shape
@@ -92,10 +88,10 @@ class MatteCarrier:
         assert objects is not None
         self.names = objects.names
         self._origin, self._origin_coverage = lightness, objects.coverage
-        self._tracker = FlowTracker(lightness)
-        self._before, self._coverage = lightness, objects.coverage
+        self._tracker = FlowTracker(lightness, fine_onward=True)
+        self._coverage = objects.coverage
         self._certainty = np.ones_like(lightness)
-        self._layers = [_Layer(part, lightness, part, np.zeros(2)) for part in objects.coverage]
+        self._layers = [Layer(part, lightness, part, np.zeros(2)) for part in objects.coverage]
         self._scale = max(1.0, len(lightness) / 216)
 
     def advance(self, lightness: Plane, likeness: Likeness) -> CarriedObjects:
@@ -110,8 +106,7 @@ class MatteCarrier:
         origin = np.stack([sample(part, link.displacement) for part in self._origin_coverage])
         trust = link.visibility * self._similarity(lightness - sample(self._origin, link.displacement))
         trust = trust * np.minimum(2 * _agreement(looks[-1], origin[-1]), 1)
-        forward = self._tracker.neighbour_link.displacement
-        onward = align(self._before, lightness, -forward)
+        forward, onward = self._tracker.neighbour_link.displacement, self._tracker.onward
         error = np.linalg.norm(onward + sample(forward, onward), axis=-1)
         steady = np.exp(-((error / _CONSISTENT) ** 2)).astype(np.float32)
         layers = [
@@ -132,10 +127,10 @@ class MatteCarrier:
             layer.see(part, hidden, lightness)
             for layer, part, hidden in zip(layers, coverage, _hidden_by_objects(coverage), strict=True)
         ]
-        self._before, self._coverage, self._certainty = lightness, coverage, certainty
+        self._coverage, self._certainty = coverage, certainty
         return CarriedObjects(coverage, certainty)
 
-    def _decide(self, lightness: Plane, layers: Sequence[_Layer], looks: Masks, familiar: Plane) -> Masks:
+    def _decide(self, lightness: Plane, layers: Sequence[Layer], looks: Masks, familiar: Plane) -> Masks:
         """Return each object's share of each pixel by where its layer is expected and what it looks like, (K, H, W)."""
         likely = [self._similarity(lightness - layer.lightness) * (1 - _UNLIKE) + _UNLIKE for layer in layers]
         background = layers[-1]
@@ -155,72 +150,6 @@ class MatteCarrier:
         """Return 0..1, how small differences in L* are around each pixel."""
         smooth = cv2.GaussianBlur(np.abs(difference), (0, 0), _RESIDUAL_SIGMA * self._scale)
         return np.asarray(np.exp(-((smooth / _RESIDUAL) ** 2)), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """One object as a layer of the picture.
-
-    Attributes:
-        shape: Its coverage if nothing hid it, shape (H, W), 0..1.
-        lightness: L* that it was last seen with, shape (H, W).
-        known: Where it has been seen, shape (H, W), 0..1.
-        velocity: Of its last measured motion, px (x, y) a frame.
-    """
-
-    shape: Plane
-    lightness: Plane
-    known: Plane
-    velocity: NDArray[np.float64]
-
-    def move(self, onward: FlowField, seen: Plane, steady: Plane, *, outline: float) -> _Layer:
-        """Return the layer on the next frame.
-
-        Args:
-            onward: Flow to the next frame, shape (H, W, 2), px (x, y).
-            seen: Coverage of the object on this frame, shape (H, W), 0..1.
-            steady: Trust in the flow, shape (H, W), 0..1.
-            outline: Distance from an outline, in px, within which flow is mixed with that beyond it.
-        """
-        inside = self.shape > 0.02
-        if not inside.any():
-            return self
-        box = around(inside, margin=round(_MARGIN * len(inside)))
-        whole = _distance(self.shape[box])
-        reach = max(min(outline, float(whole.max())), 1.0)
-        full, weight = (np.minimum(distance / reach, 1) ** _INNER for distance in (whole, _distance(seen[box])))
-        weight = np.asarray(weight * steady[box], np.float32)
-        velocity = self.velocity
-        if weight.sum() >= _IN_VIEW * full.sum():
-            motion = extend(onward[box], weight, lines=len(inside))
-            velocity = np.average(onward[box].reshape(-1, 2), axis=0, weights=weight.ravel() + 1e-9)
-        else:
-            motion = np.broadcast_to(velocity.astype(np.float32), (*weight.shape, 2))
-        back = -motion
-        for _ in range(_INVERSIONS):
-            back = -sample(np.ascontiguousarray(motion), back)
-        moved = []
-        for plane in (self.shape, self.lightness, self.known):
-            whole = np.zeros_like(plane)
-            whole[box] = sample(np.ascontiguousarray(plane[box]), back)
-            moved.append(whole)
-        return _Layer(moved[0], moved[1], moved[2], velocity)
-
-    def see(self, coverage: Plane, hidden: Mask, lightness: Plane) -> _Layer:
-        """Return the layer after a frame that shows it like this.
-
-        Args:
-            coverage: What the frame shows of it, shape (H, W), 0..1.
-            hidden: Where another object is in front of it or may be, shape (H, W), bool.
-            lightness: L* of the frame, shape (H, W).
-        """
-        seen = coverage > 0.5
-        return _Layer(
-            np.where(hidden, self.shape, coverage),
-            np.where(seen, lightness, self.lightness),
-            np.maximum(self.known, seen.astype(np.float32)),
-            self.velocity,
-        )
 
 
 def _balance(looks: Masks) -> Masks:
@@ -270,12 +199,6 @@ def _margin(coverage: Masks) -> Plane:
         np.maximum(second, np.minimum(largest, part), out=second)
         np.maximum(largest, part, out=largest)
     return np.asarray(largest - second)
-
-
-def _distance(coverage: Plane) -> Plane:
-    """Return the distance of each pixel from the outline that it lies in, in px; 0 outside, shape (H, W)."""
-    inside = np.pad((coverage > 0.5).astype(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1], np.float32)
 
 
 def _hidden_by_objects(coverage: Masks) -> list[Mask]:

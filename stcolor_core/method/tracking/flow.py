@@ -128,15 +128,24 @@ class FlowTracker:
         onward: Displacement the other way, from the frame before to the latest one, shape (H, W, 2), px (x, y).
     """
 
-    def __init__(self, reference: Plane, *, flow: PictureFlow | None = None, follows_light: bool = False) -> None:
+    def __init__(
+        self,
+        reference: Plane,
+        *,
+        flow: PictureFlow | None = None,
+        follows_light: bool = False,
+        fine_onward: bool = False,
+    ) -> None:
         """Start at a reference.
 
         Args:
             reference: L* of the reference at working size, shape (H, W), 0..100.
             flow: The optical flow; None for DIS.
             follows_light: Whether to look for changes of light, and to align pictures in the same light.
+            fine_onward: Whether `onward` is as fine as the flow back, from which it is then found (DIS only).
         """
         self._flow, self._flow_back = flow or _create_fine_flow(reference.shape[0]), flow or _flow_back
+        self._flow_onward = _create_fine_flow(reference.shape[0]) if fine_onward and flow is None else None
         self._follows_light = follows_light
         self._reference = self._neighbour = reference
         self._reference_bytes = self._neighbour_bytes = _to_bytes(reference)
@@ -188,7 +197,10 @@ class FlowTracker:
         # OpenCV's flow keeps the last start that it was given, the chain of the frame before, as a candidate for every
         # patch: worth 0.05 dB on car-roundabout. So this flow cannot be computed ahead, unlike the one back.
         forward = self._flow(current, neighbour, None)
-        backward = self._flow_back(neighbour, current, None) if backward is None else backward
+        if self._flow_onward is not None:
+            backward = self._flow_onward(neighbour, current, np.ascontiguousarray(-forward))
+        elif backward is None:
+            backward = self._flow_back(neighbour, current, None)
         return forward, _consistency(forward, backward), backward
 
     def _relight(

@@ -54,7 +54,11 @@ class MattePicture(Windows, Protocol):
 
     @property
     def path(self) -> Path:
-        """Return the file, for names, sidecar manifests and messages."""
+        """Return the file, for names and sidecar manifests."""
+
+    @property
+    def label(self) -> str:
+        """Return how messages name the picture."""
 
     @property
     def pixels(self) -> Pixels:
@@ -108,7 +112,7 @@ def read_matte(
         kept = kept[[matte.names[i] in only for i in kept]]
     elif len(areas) > limit:
         kept = kept[:limit]
-        logger.warning("The matte %s has %d instances; the %d largest are used.", picture.path, len(areas), limit)
+        logger.warning("%s has %d instances; the %d largest are used.", picture.label, len(areas), limit)
     row = np.full(len(areas), -1)
     row[kept] = np.arange(len(kept))
     names = [matte.names[i] for i in kept]
@@ -169,7 +173,7 @@ def _require_aspect(picture: MattePicture, plate: Windows) -> None:
     # Scaling rounds the sides, so one pixel more or less is the same aspect ratio.
     if abs(width * plate_height - height * plate_width) > max(width, height, plate_width, plate_height):
         raise BadRequest(
-            f"The matte {picture.path} is {width} x {height}, of another aspect than the plate's "
+            f"{picture.label} is {width} x {height}, of another aspect than the plate's "
             f"{plate_width} x {plate_height}. Reformat it to the plate."
         )
 

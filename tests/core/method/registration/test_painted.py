@@ -10,7 +10,7 @@ import pytest
 from scenes import painted
 
 from stcolor_core.images.color import lab_to_linear, lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
-from stcolor_core.method.registration import find_registration
+from stcolor_core.method.registration import find_patch_paint, find_registration
 from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 
 HEIGHT, WIDTH = 108, 192
@@ -208,3 +208,54 @@ def test_unknown_pixels_do_not_count() -> None:
     known[:, :60] = False
     spoiled = np.where(known[..., None], as_8_bits(PAINTED["HSL"]), 0).astype(np.float32)
     assert find_painted_lightness(spoiled, LIGHTNESS, known) == PaintedLightness("HSL")
+
+
+def box(top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def patch(lab: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    return np.where(covered[..., None], lab, np.float32(np.nan))
+
+
+@pytest.mark.parametrize(
+    ("kept", "covered"),
+    [*((kept, box(20, 60, 50, 70)) for kept in PAINTED), *((kept, box(40, 8, 16, 20)) for kept in ("HSL", "HSV"))],
+)
+def test_a_patch_tells_the_lightness_that_its_editor_kept(kept: str, covered: np.ndarray) -> None:
+    found = find_patch_paint(patch(as_8_bits(PAINTED[kept]), covered), covered, PLATES[kept])
+    assert found == PaintedLightness(kept)
+
+
+def test_a_patch_of_one_paint_tells_it_by_the_surface_that_it_was_painted_on() -> None:
+    blue = np.apply_along_axis(
+        lambda grey: colorsys.hls_to_rgb(0.62, float(grey[0]), 0.7), 2, grey_of(PICTURE)[..., None]
+    )
+    covered = box(20, 60, 30, 40)
+    assert find_patch_paint(patch(as_8_bits(blue), covered), covered, LIGHTNESS) == PaintedLightness("HSL")
+
+
+@pytest.mark.parametrize(
+    ("lab", "covered"),
+    [
+        (TRUE, box(20, 60, 50, 70)),  # painted over the plate's own lightness
+        (lab_of(gamma(PICTURE)), box(20, 60, 50, 70)),  # relit as the artist wants it
+        (lab_of(relit(PICTURE)), box(20, 60, 50, 70)),
+        (lab_of(np.full_like(PICTURE, (0.1, 0.2, 0.7))), box(20, 60, 50, 70)),  # one flat colour
+        (lab_of(1 - PICTURE), box(20, 60, 50, 70)),  # something else
+        (lab_of(PAINTED["HSL"]), box(20, 60, 10, 12)),  # too small to tell
+    ],
+)
+def test_a_patch_of_another_light_keeps_its_colour(lab: np.ndarray, covered: np.ndarray) -> None:
+    assert find_patch_paint(patch(lab, covered), covered, LIGHTNESS) is None
+
+
+def test_a_patch_of_one_tone_on_one_tone_is_not_taken_for_another_lightness() -> None:
+    """By chance its HSL lightness is the plate's."""
+    plate = np.full((HEIGHT, WIDTH), 45.0, np.float32) + np.random.default_rng(4).normal(0, 0.05, (HEIGHT, WIDTH))
+    grey = float(srgb_encode(lab_to_linear(np.array([[[45.0, 0, 0]]], np.float32)))[0, 0, 0])
+    blue = np.tile(np.array(colorsys.hls_to_rgb(0.62, grey, 0.7)), (HEIGHT, WIDTH, 1))
+    covered = box(20, 60, 50, 70)
+    assert find_patch_paint(patch(lab_of(blue), covered), covered, plate.astype(np.float32)) is None
