@@ -250,12 +250,13 @@ def draw(data: dict[str, Any]) -> None:
 
 
 def _made(made: dict[str, Any]) -> str:
-    codes = [f"on {code['date']} with the code of commit {code['commit']}" for code in made["code"].values()]
-    parts = [
-        code if codes.count(code) == len(codes) else f"{name} {code}"
-        for name, code in zip(made["code"], codes, strict=True)
-    ]
-    return f"Measured {', '.join(dict.fromkeys(parts))}."
+    runs: dict[str, list[str]] = {}
+    for name, code in made["code"].items():
+        runs.setdefault(f"on {code['date']} with the code of commit {code['commit']}", []).append(name)
+    if len(runs) == 1:
+        return f"Measured {next(iter(runs))}."
+    parts = [f"{code} ({', '.join(names)})" for code, names in runs.items()]
+    return f"Measured {'; '.join(parts)}."
 
 
 def _scores(run: dict[str, Any], *, with_confidence: bool) -> Iterable[str]:
