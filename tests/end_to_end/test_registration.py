@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -80,6 +81,29 @@ def test_a_keyframe_of_a_neighbouring_frame_colours_from_that_frame(
     assert np.mean(list(registered.values())) < 0.7 * np.mean(list(as_it_is.values()))
     assert registered[key + shown] < 2
     assert channels(shot.output(key))["rc_conf.warp"].mean() < 1  # its own frame is coloured like any other
+
+
+@pytest.fixture
+def painted(scene: Scene) -> Scene:
+    """The same objects, whose colours change where their lightness does."""
+    colors = (np.dstack([0.8 * (part - 50), 25 * np.sin(part / 10)]) for part in scene.lightnesses)
+    return replace(scene, ab=[np.asarray(ab, np.float32) for ab in colors])
+
+
+def test_a_layer_of_colour_that_slipped_over_its_plate_is_put_back(
+    make_shot: MakeShot, painted: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, scene = FIRST + 3, painted
+    shot = make_shot(scene, references=(key,))
+    exact = errors(shot)
+    write_reference(shot.reference(key), scene.lightnesses[3], shifted(scene.ab[3], 4.0, 2.0))
+    as_it_is = errors(shot, "--register", "off")
+    assert not warnings(capsys)
+    registered = errors(shot)
+    (line,) = warnings(capsys)
+    assert "colours lay beside the plate's edges: moved by 4." in line and "--register off" in line
+    for frame in shot.frames:
+        assert registered[frame] < exact[frame] + 0.5 * (as_it_is[frame] - exact[frame])
 
 
 def test_parts_of_a_shot_with_a_neighbours_keyframe_are_the_same_as_the_whole(
