@@ -19,9 +19,9 @@ _IN_VIEW = 0.15  # share of an object's shape that must be seen moving for its m
 _INNER = 4
 _INVERSIONS = 4  # fixed-point iterations
 # Area of a pixel on the frame before, over that of the object's median pixel: up to the first value the object was torn
-# open there by parts that move apart, such as legs; from the second it is whole. Chosen on footage by the mattes alone
-# (benchmarks/measured/speed.md, "Mattes"). Then the factor on its shape where it is torn, and the least median.
-_TORN, _WHOLE, _LEAST_FILLED = 0.6, 1.0, 0.05
+# open there by parts that move apart, such as legs; from the second it is whole. Chosen with davis in sight
+# (benchmarks/measured/speed.md, "Gaps that open"). Then the factor on its shape where it is torn, and the least median.
+_TORN, _WHOLE, _LEAST_FILLED = 0.4, 0.8, 0.2
 _LEAST_AREA = 0.25
 
 
