@@ -179,7 +179,7 @@ def _in_order(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]
 
 
 def _blank_level(pictures: Sequence[Plane], a: Plane, b: Plane) -> float:
-    """Return the luminance of the blank picture through which two scenes fade, black, white or grey; 0 if there is none.
+    """Return the luminance of the blank picture through which two scenes fade, or 0.
 
     As a scene fades, its mean comes nearer to that luminance as its standard deviation comes nearer to 0.
     """
