@@ -24,6 +24,8 @@ _CACHED = 32  # thumbnails in even light that are kept with their features; 0.3 
 _MEAN, _CONTRAST = 50.0, 18.0  # L* in even light
 _SIGMA = 8.0  # pixels of a thumbnail, of the places that get the same mean and contrast
 _NOISE = 0.6  # L*, standard deviation that counts as noise
+_LEAST_SIDE = 18  # rows and columns of a thumbnail that are compared at least
+_BLACK, _WHITE = 3.0, 96.0  # L* between which a picture shows something
 _READABLE = 0.25  # share of a scene's contrast from which it can be compared
 _LOST = 0.35  # share of the contrast on both sides, below which the picture is lost for a while
 _AROUND = 14  # frames in which the picture is there again
@@ -43,8 +45,14 @@ class SceneComparison:
     """
 
     def __init__(self, thumbnails: Sequence[Plane], describe: Describe) -> None:
-        self._contrast = np.array([float(thumbnail.std()) for thumbnail in thumbnails])
-        self._even = lru_cache(_CACHED)(lambda index: Thumbnail(index, in_even_light(thumbnails[index]), describe))
+        self._contrast = np.array([_readable_contrast(thumbnail) for thumbnail in thumbnails])
+        self._thumbnails = thumbnails
+
+        @lru_cache(_CACHED)
+        def even(index: int, top: int, bottom: int, left: int, right: int) -> Thumbnail:
+            return Thumbnail(index, in_even_light(thumbnails[index][top:bottom, left:right]), describe)
+
+        self._even = even
 
     def one_scene_certainty(self, before: int, after: int) -> float:
         """Return the probability that one scene goes on between two frames in which only light may have changed.
@@ -53,23 +61,32 @@ class SceneComparison:
             before: Index of the last frame before the change.
             after: That of the first one after it.
         """
-        pairs = {(before, after), self._readable(before, after)}
-        thumbnails = [(self._even(a), self._even(b)) for a, b in pairs]
+        pairs = [self._in_even_light(*pair) for pair in {(before, after), self._readable(before, after)}]
         measures = np.array(
             [
-                min(flow_difference(a, b) for a, b in thumbnails),
-                max(feature_similarity(a, b) for a, b in thumbnails),
+                min(flow_difference(a, b) for a, b in pairs),
+                max(feature_similarity(a, b) for a, b in pairs),
                 self._unrest(before, after),
             ]
         )
         return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
+
+    def _in_even_light(self, a: int, b: int) -> tuple[Thumbnail, Thumbnail]:
+        """Return two frames in even light, without edges that are flat in both, such as bars."""
+        pictures = [self._thumbnails[index] for index in (a, b)]
+        bounds: list[int] = []
+        for axis in (1, 0):
+            lit = np.flatnonzero(np.any([picture.std(axis=axis) > _NOISE for picture in pictures], axis=0))
+            found = len(lit) >= _LEAST_SIDE
+            bounds += [int(lit[0]), int(lit[-1]) + 1] if found else [0, pictures[0].shape[1 - axis]]
+        return self._even(a, *bounds), self._even(b, *bounds)
 
     def _unrest(self, before: int, after: int) -> float:
         """Return how much the calmer of two scenes differs from itself over a few frames, no more than lie between."""
         lapse = min(after - before, _BESIDE)
         earlier, later = max(0, before - lapse), min(len(self._contrast) - 1, after + lapse)
         pairs = ((earlier, before), (after, later))
-        return min(flow_difference(self._even(a), self._even(b)) if a < b else 0.0 for a, b in pairs)
+        return min(flow_difference(*self._in_even_light(a, b)) if a < b else 0.0 for a, b in pairs)
 
     def lapses(self) -> Iterator[tuple[int, int]]:
         """Yield the first and the last frame of stretches in which the picture is lost for a few frames."""
@@ -99,6 +116,12 @@ class SceneComparison:
         left = np.flatnonzero(contrast[:least] >= _READABLE * contrast[0])
         right = np.flatnonzero(contrast[least:] >= _READABLE * contrast[-1])
         return before + int(left[-1]), before + least + int(right[0])
+
+
+def _readable_contrast(thumbnail: Plane) -> float:
+    """Return the standard deviation of L*, less where a part of the picture is black or white, as in a flash."""
+    readable = (thumbnail > _BLACK) & (thumbnail < _WHITE)
+    return float(thumbnail.std() * readable.mean())
 
 
 def in_even_light(thumbnail: Plane) -> NDArray[np.float32]:
