@@ -2,8 +2,9 @@
 
 Light changes the level and the contrast of a picture, but not what it shows. So two frames on either side of such a
 change are compared in even light: each place of a thumbnail at the same mean and contrast. They show one scene if they
-look alike after optical flow, or share their features. Where the picture is lost in between, those frames are compared
-that are nearest to each other in time and still readable, so that things have moved as little as possible.
+look alike after optical flow, in steps small enough for it, or if they share their features. Where the picture is lost
+in between, the step is from the last frame that is still readable to the first one that is again, so that things have
+moved as little as possible.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
-from stcolor_core.shots.cuts import Describe, Thumbnail, feature_similarity, flow_difference
+from stcolor_core.shots.cuts import SAME_SCENE, Describe, Thumbnail, feature_similarity, flow_difference
 
 __all__ = ["SceneComparison", "in_even_light"]
 
@@ -30,10 +31,11 @@ _READABLE = 0.25  # share of a scene's contrast from which it can be compared
 _LOST = 0.35  # share of the contrast on both sides, below which the picture is lost for a while
 _AROUND = 14  # frames in which the picture is there again
 _BESIDE = 5  # frames on either side that show how fast things move; further ones may show another scene
-# of the regression on the measures of `one_scene_certainty`, fitted to the material of benchmarks/light_material.py and
-# to dissolves, both made from half of the footage
-_COEFFICIENTS = np.array([-8.0, 17.0, 4.9])
-_INTERCEPT = -6.3
+_MOST_UNREST = 0.25  # difference within a scene above which it says no more: faster things may be anything
+# of the regression on the similarity of both ends, the least one of a step, and the unrest; fitted to the material of
+# benchmarks/light_material.py and to dissolves, from half of the footage
+_COEFFICIENTS = np.array([21.7, 16.3, 15.3])
+_INTERCEPT = -22.3
 
 
 class SceneComparison:
@@ -61,14 +63,12 @@ class SceneComparison:
             before: Index of the last frame before the change.
             after: That of the first one after it.
         """
-        pairs = [self._in_even_light(*pair) for pair in {(before, after), self._readable(before, after)}]
-        measures = np.array(
-            [
-                min(flow_difference(a, b) for a, b in pairs),
-                max(feature_similarity(a, b) for a, b in pairs),
-                self._unrest(before, after),
-            ]
-        )
+        steps = [self._in_even_light(a, b) for a, b in self._steps(before, after)]
+        if all(flow_difference(a, b) <= SAME_SCENE for a, b in steps):
+            return 1.0
+        ends = feature_similarity(*self._in_even_light(before, after))
+        least = min(feature_similarity(a, b) for a, b in steps)
+        measures = np.array([ends, least, min(self._unrest(before, after), _MOST_UNREST)])
         return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
 
     def _in_even_light(self, a: int, b: int) -> tuple[Thumbnail, Thumbnail]:
@@ -85,8 +85,8 @@ class SceneComparison:
         """Return how much the calmer of two scenes differs from itself over a few frames, no more than lie between."""
         lapse = min(after - before, _BESIDE)
         earlier, later = max(0, before - lapse), min(len(self._contrast) - 1, after + lapse)
-        pairs = ((earlier, before), (after, later))
-        return min(flow_difference(*self._in_even_light(a, b)) if a < b else 0.0 for a, b in pairs)
+        pairs = [(a, b) for a, b in ((earlier, before), (after, later)) if a < b]
+        return min((flow_difference(*self._in_even_light(a, b)) for a, b in pairs), default=0.0)
 
     def lapses(self) -> Iterator[tuple[int, int]]:
         """Yield the first and the last frame of stretches in which the picture is lost for a few frames."""
@@ -107,15 +107,19 @@ class SceneComparison:
     def _rises(self, frame: int, step: int) -> bool:
         return bool(self._contrast[frame + step] > 1.03 * self._contrast[frame])
 
-    def _readable(self, before: int, after: int) -> tuple[int, int]:
-        """Return the frames nearest to the blankest one between two others that can still be compared."""
+    def _steps(self, before: int, after: int) -> list[tuple[int, int]]:
+        """Return pairs of frames to compare on the way from one to another: by the frame halfway, or across a lapse.
+
+        Halfway through a dissolve half of the picture is another scene's, so it differs from both.
+        """
         contrast = self._contrast[before : after + 1]
         least = int(contrast.argmin())
         if contrast[least] >= _READABLE * min(contrast[0], contrast[-1]):
-            return before, after
+            middle = (before + after) // 2
+            return [(a, b) for a, b in ((before, middle), (middle, after)) if a < b]
         left = np.flatnonzero(contrast[:least] >= _READABLE * contrast[0])
         right = np.flatnonzero(contrast[least:] >= _READABLE * contrast[-1])
-        return before + int(left[-1]), before + least + int(right[0])
+        return [(before + int(left[-1]), before + least + int(right[0]))]
 
 
 def _readable_contrast(thumbnail: Plane) -> float:
