@@ -56,7 +56,7 @@ _FADE = 3.0  # least ratio of the distances from the blank picture of a scene an
 _FADE_STEP = 1.03  # least ratio of the distances of two neighbouring frames of a fade
 _FADE_LAPSE = 3  # frames over which that holds on average around a blank picture, as things move in a fade too
 _FADE_FRAMES = 3  # least length of a fade
-_ONE_SCENE = 0.5  # probability from which a change is one of light alone
+_ONE_SCENE, _SURELY = 0.5, 0.6  # probability from which a lapse, or what looks like a mixture, is a change of light
 _UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
 _MEASURED = 128  # pictures whose measures are kept: those around a few neighbouring candidates
 # of the sieve, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
@@ -318,7 +318,7 @@ class _Pictures:
         if best < 0.5:  # the features need no comparison, which takes much longer
             return best
         certainty = _probability([*line, difference, feature_similarity(a, b), curve.misfit], _COEFFICIENTS, _INTERCEPT)
-        is_light = certainty >= 0.5 and self._scenes.one_scene_certainty(before, after) >= _ONE_SCENE
+        is_light = certainty >= 0.5 and self._scenes.one_scene_certainty(before, after) >= _SURELY
         return 0.0 if is_light else certainty
 
     def _leaps(self, before: int, after: int) -> bool:
