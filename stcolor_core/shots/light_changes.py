@@ -31,6 +31,7 @@ _READABLE = 0.25  # share of a scene's contrast from which it can be compared
 _LOST = 0.35  # share of the contrast on both sides, below which the picture is lost for a while
 _AROUND = 14  # frames in which the picture is there again
 _BESIDE = 5  # frames on either side that show how fast things move; further ones may show another scene
+_STILL = 0.01  # difference within a scene in which nothing moves
 _MOST_UNREST = 0.25  # difference within a scene above which it says no more: faster things may be anything
 # of the regression on the similarity of both ends, the least one of a step, and the unrest; fitted to the material of
 # benchmarks/light_material.py and to dissolves, from half of the footage
@@ -66,9 +67,12 @@ class SceneComparison:
         steps = [self._in_even_light(a, b) for a, b in self._steps(before, after)]
         if all(flow_difference(a, b) <= SAME_SCENE for a, b in steps):
             return 1.0
+        unrest = self._unrest(before, after)
+        if unrest < _STILL:  # nothing moves, so what differs is another scene, however alike its features
+            return 0.0
         ends = feature_similarity(*self._in_even_light(before, after))
         least = min(feature_similarity(a, b) for a, b in steps)
-        measures = np.array([ends, least, min(self._unrest(before, after), _MOST_UNREST)])
+        measures = np.array([ends, least, min(unrest, _MOST_UNREST)])
         return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
 
     def _in_even_light(self, a: int, b: int) -> tuple[Thumbnail, Thumbnail]:
@@ -86,7 +90,7 @@ class SceneComparison:
         lapse = min(after - before, _BESIDE)
         earlier, later = max(0, before - lapse), min(len(self._contrast) - 1, after + lapse)
         pairs = [(a, b) for a, b in ((earlier, before), (after, later)) if a < b]
-        return min((flow_difference(*self._in_even_light(a, b)) for a, b in pairs), default=0.0)
+        return min((flow_difference(*self._in_even_light(a, b)) for a, b in pairs), default=_STILL)
 
     def lapses(self) -> Iterator[tuple[int, int]]:
         """Yield the first and the last frame of stretches in which the picture is lost for a few frames."""
