@@ -336,8 +336,12 @@ def set_of(clip: str) -> str:
     return next((name for name, beginnings in SETS.items() if clip.startswith(beginnings)), clip)
 
 
-def _film(clip: str) -> str:
-    """Return a clip's set without a last number: two clips of one film may show the same place."""
+def film_of(clip: str) -> str:
+    """Return a clip's set without a last number: two clips of one film may show the same place.
+
+    Args:
+        clip: Name of the clip.
+    """
     return set_of(clip).rstrip("0123456789")
 
 
@@ -351,12 +355,12 @@ def joined(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Itera
     Raises:
         ValueError: If the names do not differ so.
     """
-    if len({_film(name) for name in clips}) < 3:
+    if len({film_of(name) for name in clips}) < 3:
         raise ValueError("Cuts are made between three films at least: clips whose names differ in more than a number.")
 
     def pieces(number: int, count: int) -> tuple[str, Iterator[Frames]]:
         chosen: list[str] = []
-        while len({_film(name) for name in chosen}) < number:
+        while len({film_of(name) for name in chosen}) < number:
             chosen = list(rng.choice(list(clips), number, replace=False))
         starts = [rng.integers(max(1, len(clips[name]) - count)) for name in chosen]
         parts = zip(chosen, starts, strict=True)

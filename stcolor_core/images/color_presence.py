@@ -12,7 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from stcolor_core.arrays import Image, Pixels, Plane
+from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.images.color import ColorPipe
 
 __all__ = ["ReferenceFlaw", "block_means", "find_flaw", "lacks_color"]
@@ -25,6 +25,9 @@ _LEAST = 5  # pixels across a block of a small picture, so that grain cancels ou
 _LARGEST = 64.0  # of a pixel's value before it is averaged: one burning pixel is no colour of its block
 _COLORLESS = 3.0  # C* of a block that has no colour, as in `ColorPipe.is_grey`
 _COLORED_SHARE = 0.002  # of all blocks; 3 % of the frame painted is ten times as much
+_CONTRAST = 12.0  # L*, standard deviation below which a picture counts as faded, and its colour with it
+_FAINTEST = 1 / 8  # of the contrast, below which colour does not fade any further here: the rest is noise
+_SMOOTH = 5  # blocks over which faint colour is averaged, as grain is no fainter in fog
 _SAME = 0.5  # L* and C* between a block of the plate and of its copy, which may have 8 bits only
 _FLAT = 1.0  # L* over a picture of one value, such as a black one, that shows nothing of the plate
 _TINT = 2.0  # C* by which a picture of one tint strays from a smooth function of its lightness
@@ -58,11 +61,19 @@ def block_means(pipe: ColorPipe, pixels: Pixels, known: Plane | None = None) -> 
 def lacks_color(lab: Image) -> bool:
     """Return whether a picture has no colour worth carrying: C* below 3 in all but 0.2 % of its blocks.
 
+    In fog, and far into a fade, colours come nearer to each other as lightnesses do. So a picture of little contrast
+    has colour if its blocks differ in it by more than 3 times what is left of the contrast.
+
     Args:
         lab: From `block_means`.
     """
-    chroma = np.hypot(lab[..., 1], lab[..., 2])
-    return float((chroma >= _COLORLESS).mean()) < _COLORED_SHARE
+    if _is_anywhere(lab[..., 1:], _COLORLESS):
+        return False
+    left = max(float(lab[..., 0].std()) / _CONTRAST, _FAINTEST)
+    if left >= 1:
+        return True
+    smooth = cv2.blur(np.ascontiguousarray(lab[..., 1:]), (_SMOOTH, _SMOOTH), borderType=cv2.BORDER_REPLICATE)
+    return not _is_anywhere(smooth - np.median(smooth, axis=(0, 1)), left * _COLORLESS)
 
 
 def find_flaw(reference: Image, read_plate: Callable[[], Image | None]) -> ReferenceFlaw | None:
@@ -79,6 +90,11 @@ def find_flaw(reference: Image, read_plate: Callable[[], Image | None]) -> Refer
         is_flat = float(np.ptp(reference[..., 0])) < _FLAT
         return "no_color" if is_flat or not _is_same(reference, read_plate()) else "plate"
     return "plate" if _has_one_tint(reference) and _is_same(reference, read_plate()) else None
+
+
+def _is_anywhere(ab: Chroma, chroma: float) -> bool:
+    """Return whether enough blocks have a chroma."""
+    return float((np.hypot(ab[..., 0], ab[..., 1]) >= chroma).mean()) >= _COLORED_SHARE
 
 
 def _is_same(reference: Image, plate: Image | None) -> bool:

@@ -24,7 +24,7 @@ _COARSE = 36  # lines at which a share is estimated before anything is carried
 _VISIBLE = 0.5  # share of the picture that a scene must have for the flow between mixed frames to follow it
 _DARKEST = 0.01  # share of its light that it must have for that
 _ALONE = 0.1  # of the scene's own share: with no more than this of the other one it is a scene in changed light
-_DARK = 0.35  # sum of the shares of a fade's darkest frame, at most; in the dissolves tried it is 0.55 or more
+_FADED = 0.35  # sum of the shares of a fade's blankest frame, at most; in the dissolves tried it is 0.55 or more
 _OVERLAP = 0.3  # of the share of one scene, the most that the other has in a fade: they move, so it is not quite 0
 _MISFIT = 50.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
 _SIGMA = 3.0  # px at 216 lines, of the blur of that difference
@@ -73,11 +73,13 @@ def estimate_shares(before: Plane, after: Plane, frames: Iterable[Plane]) -> lis
         frames: L* of the frames in the order of time.
 
     Returns:
-        Two factors for each frame, 0 or more. They sum to 1 in a dissolve. In a fade through black they sum to less,
-        and one of them is 0 in each frame. The first never rises and the second never falls.
+        Two factors for each frame, 0 or more. They sum to 1 in a dissolve. In a fade through black or white they sum
+        to less, and one of them is 0 in each frame. The first never rises and the second never falls.
     """
     a, b = (_shrink(luminance_of(picture)).ravel() for picture in (before, after))
     pictures = [_shrink(luminance_of(picture)).ravel() for picture in frames]
+    blank = _blank_level(pictures, a, b)
+    a, b, pictures = a - blank, b - blank, [picture - blank for picture in pictures]
     shares = _in_order([_solve(a, b, picture) for picture in pictures])
     if not _is_fade(shares):
         return shares
@@ -176,11 +178,24 @@ def _in_order(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
+def _blank_level(pictures: Sequence[Plane], a: Plane, b: Plane) -> float:
+    """Return the luminance of the blank picture through which two scenes fade, or 0.
+
+    As a scene fades, its mean comes nearer to that luminance as its standard deviation comes nearer to 0.
+    """
+    flattest = min(pictures, key=np.std, default=a)
+    if flattest.std() > _FADED * min(a.std(), b.std()):
+        return 0.0
+    scene = max(a, b, key=lambda scene: _correlation(flattest, scene))
+    share = float(flattest.std() / max(scene.std(), 1e-6))
+    return max(0.0, float(flattest.mean() - share * scene.mean()) / (1 - share))
+
+
 def _is_fade(shares: Sequence[tuple[float, float]]) -> bool:
-    """Return whether the picture grows dark between the scenes, and none but dark frames may show both."""
+    """Return whether the picture grows blank between the scenes, and only frames that nearly are may show both."""
     totals = [sum(pair) for pair in shares]
-    mixed = (min(pair) > _OVERLAP * max(pair) for pair, total in zip(shares, totals, strict=True) if total > _DARK)
-    return min(totals, default=1.0) <= _DARK and not any(mixed)
+    mixed = (min(pair) > _OVERLAP * max(pair) for pair, total in zip(shares, totals, strict=True) if total > _FADED)
+    return min(totals, default=1.0) <= _FADED and not any(mixed)
 
 
 def _find_change(pictures: Sequence[Plane], a: Plane, b: Plane) -> int:

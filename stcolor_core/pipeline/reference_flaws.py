@@ -18,7 +18,7 @@ from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
 
-_KIND = "reference flaws 1"  # raised when the judgement changes
+_KIND = "reference flaws 2"  # raised when the judgement changes
 _ROOM = "plate room 1"  # raised when `color_room` changes
 REASONS: dict[ReferenceFlaw, str] = {
     "no_color": "has no colour",

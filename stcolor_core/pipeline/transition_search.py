@@ -27,7 +27,7 @@ from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
-from stcolor_core.shots import cuts, dissolves, mixing_curve
+from stcolor_core.shots import cuts, dissolves, light_changes, mixing_curve
 from stcolor_core.shots.cuts import Describe
 from stcolor_core.shots.dissolves import TransitionDetector
 from stcolor_core.shots.shot import Shot
@@ -39,7 +39,8 @@ __all__ = ["find_transitions", "scene_describer"]
 _STEP = 512  # frames of a plate that are searched together: a preview of a longer one need not read all of it
 _MARGIN = 224  # frames on either side of these on which their transitions may depend: three times a dissolve's reach
 _END_ERROR = 3  # frames by which the end of a dissolve may be misplaced
-_FINDER = (cuts.__file__, dissolves.__file__, mixing_curve.__file__, __file__)  # code that the transitions depend on
+# code that the transitions depend on
+_FINDER = (cuts.__file__, dissolves.__file__, light_changes.__file__, mixing_curve.__file__, __file__)
 
 
 def find_transitions(

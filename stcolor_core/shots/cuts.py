@@ -32,8 +32,6 @@ __all__ = [
     "CutDetector",
     "Describe",
     "Thumbnail",
-    "compare_scenes",
-    "cut_certainty",
     "feature_similarity",
     "flow_difference",
     "overlap_difference",
@@ -168,16 +166,6 @@ class Thumbnail:
         return self.describe(_without_bars(self.picture))
 
 
-def compare_scenes(a: Thumbnail, b: Thumbnail) -> NDArray[np.float64]:
-    """Return the measures of a boundary between two frames that need not be neighbours; see `cut_certainty`.
-
-    Args:
-        a: One frame.
-        b: The other one.
-    """
-    return np.insert(_measure_motion([a], [b]), 1, feature_similarity(a, b))
-
-
 def flow_difference(a: Thumbnail, b: Thumbnail, *, enough: float = 0.0) -> float:
     """Return the least difference of two frames after optical flow, 0..1.
 
@@ -224,17 +212,6 @@ def feature_similarity(a: Thumbnail, b: Thumbnail) -> float:
     return min(_similarity(a, b), _cap(a, b))
 
 
-def cut_certainty(measures: NDArray[np.float64]) -> float:
-    """Return the probability of a cut by logistic regression.
-
-    Args:
-        measures: The least difference between the frames before and after, the greatest similarity of their features,
-            the logarithm of the distance of their histograms, how fast things move on the restless side, and how much
-            of the first is sudden, since nothing moves.
-    """
-    return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
-
-
 def _judge(before: list[Thumbnail], after: list[Thumbnail]) -> float:
     """Return the certainty of a cut between up to three frames on either side.
 
@@ -253,11 +230,22 @@ def _judge(before: list[Thumbnail], after: list[Thumbnail]) -> float:
 
 
 def _certainty(motion: NDArray[np.float64], similarity: float) -> float:
-    return cut_certainty(np.insert(motion, 1, similarity))
+    """Return the probability of a cut by logistic regression.
+
+    Args:
+        motion: From `_measure_motion`.
+        similarity: The greatest similarity of the features of the frames before and after.
+    """
+    measures = np.insert(motion, 1, similarity)
+    return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
 
 
 def _measure_motion(before: list[Thumbnail], after: list[Thumbnail]) -> NDArray[np.float64]:
-    """Return the measures of `cut_certainty` without the similarity of features."""
+    """Return what tells a cut from motion, beside features.
+
+    The least difference between the frames before and after, the logarithm of the distance of their histograms, how
+    fast things move on the restless side, and how much of the first is sudden, since nothing moves.
+    """
     a, b = before[-1], after[0]
     pairs = [(x, y) for i, x in enumerate(before[::-1]) for y in after[: _REACH - i]]
     difference = min(flow_difference(x, y) for x, y in pairs)

@@ -29,12 +29,11 @@ from stcolor_core.shots.cuts import (
     CutDetector,
     Describe,
     Thumbnail,
-    compare_scenes,
-    cut_certainty,
     feature_similarity,
     flow_difference,
     shrink,
 )
+from stcolor_core.shots.light_changes import SceneComparison
 from stcolor_core.shots.mixing_curve import MixingCurve, fit_fade_curve, fit_mixing_curve, measure_picture
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
@@ -57,7 +56,7 @@ _FADE = 3.0  # least ratio of the distances from the blank picture of a scene an
 _FADE_STEP = 1.03  # least ratio of the distances of two neighbouring frames of a fade
 _FADE_LAPSE = 3  # frames over which that holds on average around a blank picture, as things move in a fade too
 _FADE_FRAMES = 3  # least length of a fade
-_EVEN, _LEAST_CONTRAST = (50.0, 18.0), 0.3  # mean and standard deviation of L* in even light; the least one is noise
+_ONE_SCENE, _SURELY = 0.5, 0.6  # probability from which a lapse, or what looks like a mixture, is a change of light
 _UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
 _MEASURED = 128  # pictures whose measures are kept: those around a few neighbouring candidates
 # of the sieve, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
@@ -123,7 +122,7 @@ class TransitionDetector:
         pictures = _Pictures(self._thumbnails, self._describe)
         cuts = [self._index(boundary) for boundary in self._boundaries]
         certain = [self._index(boundary) for boundary in self._boundaries if boundary.is_cut]
-        found = [*pictures.mixtures(certain), *pictures.fades(cuts)]
+        found = [*pictures.mixtures(certain), *pictures.fades(cuts), *pictures.lapses()]
         for stretch in found:
             best = max((other for other in found if other.overlaps(stretch)), key=_Stretch.rank)
             if self._searched <= stretch.last < end and stretch == best:
@@ -168,7 +167,7 @@ class _Pictures:
 
     def __init__(self, thumbnails: Sequence[Plane], describe: Describe) -> None:
         self._thumbnail = lru_cache(_CACHED)(lambda index: Thumbnail(index, thumbnails[index], describe))
-        self._even = lru_cache(_CACHED)(lambda index: Thumbnail(index, _in_even_light(thumbnails[index]), describe))
+        self._scenes = SceneComparison(thumbnails, describe)
         small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
         self._small = np.array([cv2.GaussianBlur(picture, (0, 0), 1.0).ravel() for picture in small], np.float32)
         self._luminance = luminance_of(self._small) if len(small) else np.zeros((0, 1), np.float32)
@@ -229,10 +228,14 @@ class _Pictures:
                 right = stop - 1 + self._fit_fade(stop - 1, right - stop + 1, 1)
             before, after = left - 1, right + 1
             inside = before >= 0 and after < len(self._small)
-            certainty = (
-                cut_certainty(compare_scenes(self._thumbnail(before), self._thumbnail(after))) if inside else 0.0
-            )
+            certainty = 1 - self._scenes.one_scene_certainty(before, after) if inside else 0.0
             yield _Stretch(left, right, certainty, fade=True)
+
+    def lapses(self) -> Iterator[_Stretch]:
+        """Yield stretches in which the picture is lost and the same scene comes back: their certainty is 0."""
+        for first, last in self._scenes.lapses():
+            if self._scenes.one_scene_certainty(first - 1, last + 1) >= _ONE_SCENE:
+                yield _Stretch(first, last, 0.0, fade=True)
 
     def _fit_fade(self, blank: int, frames: int, step: int) -> int:
         """Return the number of frames of a fade beside a blank picture, in one direction of time."""
@@ -309,32 +312,18 @@ class _Pictures:
             return 0.0
         line, (_, least) = self.measure_line(before, after), _UNLIKE
         a, b = self._thumbnail(before), self._thumbnail(after)
-        if (difference := flow_difference(a, b)) <= SAME_SCENE or self._is_change_of_light(before, after):
+        if (difference := flow_difference(a, b)) <= SAME_SCENE:
             return 0.0
         best = _probability([*line, difference, least, curve.misfit], _COEFFICIENTS, _INTERCEPT)
         if best < 0.5:  # the features need no comparison, which takes much longer
             return best
-        return _probability([*line, difference, feature_similarity(a, b), curve.misfit], _COEFFICIENTS, _INTERCEPT)
-
-    def _is_change_of_light(self, before: int, after: int) -> bool:
-        """Return whether fog, a veil or a lamp makes the change between two frames, by the frame halfway.
-
-        Such light leaves the structure of the picture as it is. Halfway through a dissolve half of it is another
-        scene's.
-        """
-        ends = [self._even(index) for index in (before, (before + after) // 2, after)]
-        return all(flow_difference(a, b) <= SAME_SCENE for a, b in pairwise(ends))
+        certainty = _probability([*line, difference, feature_similarity(a, b), curve.misfit], _COEFFICIENTS, _INTERCEPT)
+        is_light = certainty >= 0.5 and self._scenes.one_scene_certainty(before, after) >= _SURELY
+        return 0.0 if is_light else certainty
 
     def _leaps(self, before: int, after: int) -> bool:
         """Return whether the picture changes within one frame, as at a cut between two calm scenes."""
         return bool(np.abs(np.diff(self._shares(before, after, before, after))).max() > _LEAP)
-
-
-def _in_even_light(thumbnail: Plane) -> Plane:
-    """Return L* of a picture with the same mean and contrast for all pictures."""
-    mean, contrast = _EVEN
-    even = (thumbnail - thumbnail.mean()) * (contrast / max(float(thumbnail.std()), _LEAST_CONTRAST)) + mean
-    return np.asarray(np.clip(even, 0, 100), np.float32)
 
 
 def _climb(height: NDArray[np.float32], bottom: int, step: int, *, lapse: int) -> int:

@@ -45,6 +45,20 @@ def test_grey_with_the_grain_of_a_scan_has_no_colour_at_any_size() -> None:
     assert flaw(grain[:40, :60], None) == "no_color"
 
 
+@pytest.mark.parametrize("level", [0.4, 1.0], ids=["grey fog", "nearly white"])
+@pytest.mark.parametrize("left", [0.1, 0.15, 0.3])
+def test_what_is_painted_in_fog_is_colour(left: float, level: float) -> None:
+    def fog(clear: Rgb) -> Rgb:
+        return np.asarray(np.round(255 * (left * clear + (1 - left) * level)) / 255, np.float32)
+
+    rng = np.random.default_rng(3)
+    grain = np.asarray(np.clip(fog(picture()) * rng.normal(1, 0.02, (*SIZE, 3)), 0, None), np.float32)
+    assert flaw(fog(painted(0.1)), fog(picture())) is None
+    assert flaw(fog(picture()), None) == "no_color"
+    assert flaw(grain, None) == "no_color"
+    assert flaw(fog(picture()) * np.float32([1.01, 1, 0.99]), None) == "no_color", "the cast of a scan"
+
+
 @pytest.mark.parametrize("value", [0, 0.18, 1])
 def test_a_picture_of_one_value_was_never_painted(value: float) -> None:
     flat = np.full((*SIZE, 3), value, np.float32)

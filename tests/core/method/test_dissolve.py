@@ -103,12 +103,12 @@ def test_a_scene_that_turns_while_it_fades_is_followed_into_the_dark() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("moved", [0, 2])
+@pytest.mark.parametrize("blank", [0.0, 1.0], ids=["black", "white"])
 def test_a_fade_is_told_from_a_mixture(
-    ends: tuple[SceneEnd, SceneEnd], shares: list[tuple[float, float]], turn: int | None, moved: int
+    ends: tuple[SceneEnd, SceneEnd], shares: list[tuple[float, float]], turn: int | None, moved: int, blank: float
 ) -> None:
-    a, b = (luminance_of(scene.lightness) for scene in ends)
-    first, second = (np.roll(picture, moved, 1) for picture in (a, b))
-    mixed = [lightness(np.float32(k) * first + np.float32(m) * second) for k, m in shares]
+    first, second = (np.roll(luminance_of(scene.lightness), moved, 1) for scene in ends)
+    mixed = [lightness(np.float32(k * first + m * second + (1 - k - m) * blank)) for k, m in shares]
     assert find_turn(estimate_shares(ends[0].lightness, ends[1].lightness, mixed)) == turn
 
 

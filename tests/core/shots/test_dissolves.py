@@ -54,13 +54,54 @@ def test_a_dissolve_is_found_with_both_ends(count: int, linear: bool) -> None:
 @pytest.mark.parametrize("most", [0.5, 0.75, 0.9])
 @pytest.mark.parametrize("grows", [True, False], ids=["rising", "clearing"])
 @pytest.mark.parametrize("even", [True, False], ids=["even", "thicker below"])
-def test_fog_over_one_scene_is_no_dissolve(most: float, grows: bool, even: bool) -> None:
-    frames = scene(1, 24, speed=0.5)
+@pytest.mark.parametrize("length", [15, 36])
+def test_fog_over_one_scene_is_no_dissolve(most: float, grows: bool, even: bool, length: int) -> None:
+    frames = scene(1, length + 9, speed=0.5)
     height = frames[0].shape[0]
     depth = np.ones((height, 1)) if even else np.linspace(0.3, 1, height)[:, None]
-    shares = most * np.clip((np.arange(24) - 4) / 15, 0, 1)
+    shares = most * np.clip((np.arange(length + 9) - 4) / length, 0, 1)
     fog = [depth * share for share in (shares if grows else shares[::-1])]
     found = find([lightness(luminance_of(f) * (1 - a) + 0.6 * a) for f, a in zip(frames, fog, strict=True)])
+    assert found.dissolves == ()
+    assert found.cuts == ()
+
+
+def blink(one: list[np.ndarray], other: list[np.ndarray], ramp: int, hold: int, level: float) -> list[np.ndarray]:
+    """Go from one scene to a blank picture of L* `level`, in so many steps of L*, and from there to the other scene."""
+    steps = np.arange(1, ramp) / max(ramp, 1)
+    shares = [*steps, *[1.0] * hold, *steps[::-1]]
+    turn = PURE + max(ramp - 1, 0) + hold
+    mixed = [
+        (1 - k) * (one if place < turn else other)[place] + np.float32(level * k)
+        for place, k in enumerate(shares, PURE)
+    ]
+    end = PURE + len(mixed)
+    return [*one[:PURE], *mixed, *other[end : end + PURE]]
+
+
+@pytest.mark.parametrize("level", [0, 100], ids=["black", "white"])
+@pytest.mark.parametrize(("ramp", "hold"), [(0, 1), (0, 4), (1, 3), (2, 2), (3, 1), (3, 4), (4, 2), (6, 3)])
+def test_a_blink_within_one_scene_is_neither_dissolve_nor_cut(ramp: int, hold: int, level: int) -> None:
+    frames = scene(1, 40, speed=1.0)
+    found = find(blink(frames, frames, ramp, hold, level))
+    assert found.dissolves == ()
+    assert found.cuts == ()
+
+
+@pytest.mark.parametrize("level", [0, 100], ids=["black", "white"])
+@pytest.mark.parametrize(("ramp", "hold"), [(0, 4), (1, 3), (2, 2), (3, 1), (4, 2), (6, 3)])
+def test_the_same_blink_between_two_scenes_is_found(ramp: int, hold: int, level: int) -> None:
+    found = find(blink(scene(1, 40, speed=1.0), scene(2, 40, speed=1.0), ramp, hold, level))
+    places = [*found.cuts, *(frame for d in found.dissolves for frame in (d.first, d.last))]
+    last = PURE + 2 * max(ramp - 1, 0) + hold - 1
+    assert places
+    assert all(PURE - 3 <= place <= last + 3 for place in places)
+
+
+def test_strobes_and_flashes_that_clip_are_neither_dissolves_nor_cuts() -> None:
+    light = [luminance_of(frame) for frame in scene(1, 40, speed=1.0)]
+    gains = {8: 12.0, 9: 12.0, 10: 9.0, 11: 7.0, 12: 5.0, 13: 3.0, 20: 0.0, 23: 0.0, 24: 0.0, 28: 9.0, 32: 9.0, 33: 9.0}
+    found = find([lightness(np.clip(f * gains.get(index, 1), 0, 1)) for index, f in enumerate(light)])
     assert found.dissolves == ()
     assert found.cuts == ()
 
