@@ -28,7 +28,7 @@ Status = tuple[int, int]
 """Size in bytes and modification time in nanoseconds."""
 
 _THREADS = 16  # they wait for the disk, not for the processor
-_MOST_FILES = 500
+_MOST_FILES = 2000  # a film of 100,000 frames has 800 for its transitions alone
 # A file may change twice within one tick of its disk's clock, and coarse clocks tick every two seconds. Files that
 # changed that recently are not cached (git calls such entries "racy").
 _SETTLED_NS = 10 * 10**9
@@ -103,14 +103,32 @@ class StatCache:
         Args:
             kind: Names the function.
             key: Text that changes with everything that the value depends on.
-            function: Returns the value, which must be valid JSON.
+            function: Returns the value, which must be valid JSON and not None.
         """
-        file = self._file(kind, key)
-        known = self._load(file)
-        if "value" not in known:
-            known = {"value": function()}
-            self._save(file, known)
-        return known["value"]
+        value = self.find(kind, key)
+        if value is None:
+            value = function()
+            self.keep(kind, key, value)
+        return value
+
+    def find(self, kind: str, key: str) -> Any:
+        """Return the value that is kept for a key; None if there is none.
+
+        Args:
+            kind: As for `get_for_key`.
+            key: As for `get_for_key`.
+        """
+        return self._load(self._file(kind, key)).get("value")
+
+    def keep(self, kind: str, key: str, value: Any) -> None:
+        """Keep the value of a key.
+
+        Args:
+            kind: As for `get_for_key`.
+            key: As for `get_for_key`.
+            value: The value; valid JSON and not None.
+        """
+        self._save(self._file(kind, key), {"value": value})
 
     def _file(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(f"{kind}/{key}".encode("utf-8", "surrogatepass")).hexdigest()

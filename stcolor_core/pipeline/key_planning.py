@@ -311,6 +311,7 @@ class _Opened:
             self.footage,
             frozenset(self.footage.frames),
             looks=self._looks,
+            check=self._raise_if_cancelled,
             cache=self._cache,
         )
 

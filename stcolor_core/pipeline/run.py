@@ -286,8 +286,15 @@ class _Run:
         return frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
 
     def _find_transitions(self, requested: frozenset[int]) -> Transitions:
-        looks, cache = self._reporter.looks, self._cache
-        found = find_transitions(self._shot, self._inputs, self._footage, requested, looks=looks, cache=cache)
+        found = find_transitions(
+            self._shot,
+            self._inputs,
+            self._footage,
+            requested,
+            looks=self._reporter.looks,
+            check=self._reporter.raise_if_cancelled,
+            cache=self._cache,
+        )
         if self._shot.method.cuts == "auto":
             report_transitions(self._reporter, found)
         else:

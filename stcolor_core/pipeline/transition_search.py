@@ -12,7 +12,7 @@ import json
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,21 +23,22 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.stat_cache import StatCache, is_settled
+from stcolor_core.images.frame_ranges import group_runs
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.shots import cuts, dissolves, light_changes, mixing_curve
 from stcolor_core.shots.cuts import Describe
-from stcolor_core.shots.dissolves import TransitionDetector
+from stcolor_core.shots.dissolves import AHEAD, BEHIND, LONGEST, TransitionDetector
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions, parse_transitions
 
 __all__ = ["find_transitions", "scene_describer"]
 
-_STEP = 512  # frames of a plate that are searched together: a preview of a longer one need not read all of it
-_MARGIN = 224  # frames on either side of these on which their transitions may depend: three times a dissolve's reach
+# frames whose transitions are searched for together and kept in the cache, so that a preview need not read a long plate
+_STEP = 128
 _END_ERROR = 3  # frames by which the end of a dissolve may be misplaced
 # code that the transitions depend on
 _FINDER = (cuts.__file__, dissolves.__file__, light_changes.__file__, mixing_curve.__file__, __file__)
@@ -51,6 +52,7 @@ def find_transitions(
     *,
     looks: Callable[[Iterable[int]], Iterator[int]],
     cache: StatCache,
+    check: Callable[[], None] = lambda: None,
 ) -> Transitions:
     """Return the cuts and dissolves between the references around the requested frames.
 
@@ -61,72 +63,90 @@ def find_transitions(
         requested: The frames to write.
         looks: Passes on the frames that are about to be read; it may end the search by raising.
         cache: Keeps the transitions of earlier runs; their frames are not read again.
+        check: Called again and again in between; it may end the search too.
     """
     setting = shot.method.cuts
     if setting != "auto":
         return parse_transitions(setting)
     frames = list(footage.frames)
     intervals = _intervals_to_search(frames, footage.references, requested)
-    windows = _windows(intervals, len(frames))
-    found = Transitions()
-    for window in windows:
-        part = _search_window(shot, inputs, footage, [frames[place] for place in window.read], looks=looks, cache=cache)
-        first, last = frames[window.first], frames[window.last]
-        found = Transitions(
-            (*found.boundaries, *(each for each in part.boundaries if first <= each.frame <= last)),
-            (*found.dissolves, *(each for each in part.dissolves if first <= each.first <= last)),
-        )
-    return _keep_between(found, [(frames[a], frames[b]) for a, b in intervals], footage.references)
+    parts = _Parts(shot, inputs, footage, frames)
+    # A dissolve belongs to the part that it begins in, and may reach into an interval from there.
+    steps = {step for a, b in intervals for step in range(max(0, a - LONGEST) // _STEP, b // _STEP + 1)}
+    found = {step: known for step in steps if (known := parts.find(cache, step)) is not None}
+    for run in group_runs(steps.difference(found)):
+        found.update(parts.search(cache, run, looks=looks, check=check))
+    transitions = Transitions(
+        tuple(boundary for step in sorted(found) for boundary in found[step].boundaries),
+        tuple(dissolve for step in sorted(found) for dissolve in found[step].dissolves),
+    )
+    return _keep_between(transitions, [(frames[a], frames[b]) for a, b in intervals], footage.references)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Frames of a plate that are searched together, as positions among its frames.
+class _Parts:
+    """A plate in parts of `_STEP` frames. What is found in one depends on these and on some frames on either side."""
 
-    Attributes:
-        first: The first frame whose transitions are kept.
-        last: The last one.
-        read: All frames that they may depend on.
-    """
+    def __init__(self, shot: Shot, inputs: ShotInputs, footage: ShotFootage, frames: Sequence[int]) -> None:
+        self._shot, self._inputs, self._footage, self._frames = shot, inputs, footage, frames
 
-    first: int
-    last: int
-    read: range
+    def find(self, cache: StatCache, step: int) -> Transitions | None:
+        """Return the transitions of a part that was searched before; None if none was, or its frames have changed."""
+        read = self._read(range(step, step + 1))
+        data = cache.find("transitions", self._key(read)) if self._are_settled(read) else None
+        return None if data is None else _decode(data)
 
-
-def _windows(intervals: Iterable[tuple[int, int]], count: int) -> list[_Window]:
-    """Return the windows that hold some intervals of a plate of so many frames."""
-    steps = sorted({step for a, b in intervals for step in range(a // _STEP, b // _STEP + 1)})
-    bounds = [(step * _STEP, min(count, (step + 1) * _STEP) - 1) for step in steps]
-    return [_Window(a, b, range(max(0, a - _MARGIN), min(count, b + 1 + _MARGIN))) for a, b in bounds]
-
-
-def _search_window(
-    shot: Shot,
-    inputs: ShotInputs,
-    footage: ShotFootage,
-    frames: Sequence[int],
-    *,
-    looks: Callable[[Iterable[int]], Iterator[int]],
-    cache: StatCache,
-) -> Transitions:
-    """Return the transitions of some frames in a row, from the cache if they have been searched before."""
-
-    def search() -> list[list[list[float]]]:
-        finder = TransitionDetector(scene_describer())
-        pictures = prefetch(footage.lightness, looks(frames))
-        for frame, lightness in zip(frames, pictures, strict=True):
+    def search(
+        self,
+        cache: StatCache,
+        run: range,
+        *,
+        looks: Callable[[Iterable[int]], Iterator[int]],
+        check: Callable[[], None],
+    ) -> dict[int, Transitions]:
+        """Search parts that follow each other, reading each frame once, and keep what is found in each."""
+        finder = TransitionDetector(scene_describer(), check=check)
+        read = self._read(run)
+        for frame, lightness in zip(read, prefetch(self._footage.lightness, looks(read)), strict=True):
             finder.add(frame, lightness)
-        found = finder.finish()
-        return [[list(astuple(transition)) for transition in part] for part in (found.boundaries, found.dissolves)]
+        whole = finder.finish()
+        parts = {}
+        for step in run:
+            own = self._frames[step * _STEP : (step + 1) * _STEP]
+            parts[step] = Transitions(
+                tuple(boundary for boundary in whole.boundaries if own[0] <= boundary.frame <= own[-1]),
+                tuple(dissolve for dissolve in whole.dissolves if own[0] <= dissolve.first <= own[-1]),
+            )
+            if self._are_settled(read := self._read(range(step, step + 1))):
+                cache.keep("transitions", self._key(read), _encode(parts[step]))
+        return parts
 
-    if not all(is_settled(inputs.plate_status(frame)) for frame in frames):
-        data = search()
-    else:
-        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, frames), search)
+    def _read(self, run: range) -> Sequence[int]:
+        """Return the frames that the transitions of some parts depend on. A dissolve that begins there ends later."""
+        return self._frames[max(0, run.start * _STEP - BEHIND) : run.stop * _STEP + LONGEST + AHEAD]
+
+    def _are_settled(self, frames: Iterable[int]) -> bool:
+        return all(is_settled(self._inputs.plate_status(frame)) for frame in frames)
+
+    def _key(self, frames: Iterable[int]) -> str:
+        """Return all that transitions depend on: the frames, how they are read, code and weights of the finder."""
+        finder = b"".join(Path(path).read_bytes() for path in _FINDER)
+        shot, space = self._shot, self._inputs.pipe.space.identity
+        settings = [shot.plate.layer, shot.plate.exposure, space, shot.method.working_height]
+        states = [[frame, *self._inputs.plate_state(frame)] for frame in frames]
+        plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
+        code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
+        return json.dumps([plate, code, plate_canvas(self._inputs), settings, states])
+
+
+def _encode(found: Transitions) -> list[list[list[float]]]:
+    return [[list(astuple(transition)) for transition in part] for part in (found.boundaries, found.dissolves)]
+
+
+def _decode(data: Sequence[Sequence[Sequence[float]]]) -> Transitions:
+    boundaries, dissolves = data
     return Transitions(
-        tuple(Boundary(int(frame), certainty) for frame, certainty in data[0]),
-        tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in data[1]),
+        tuple(Boundary(int(frame), certainty) for frame, certainty in boundaries),
+        tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in dissolves),
     )
 
 
@@ -188,13 +208,3 @@ def scene_describer() -> Describe:
         return features().batch(pictures).flatten(2).numpy()
 
     return describe
-
-
-def _transitions_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
-    """Return all that the transitions depend on: the frames, how they are read, code and weights of the finder."""
-    finder = b"".join(Path(path).read_bytes() for path in _FINDER)
-    settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
-    states = [[frame, *inputs.plate_state(frame)] for frame in frames]
-    plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
-    code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
-    return json.dumps([plate, code, plate_canvas(inputs), settings, states])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -37,10 +37,12 @@ from stcolor_core.shots.light_changes import SceneComparison
 from stcolor_core.shots.mixing_curve import MixingCurve, fit_fade_curve, fit_mixing_curve, measure_picture
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
-__all__ = ["TransitionDetector"]
+__all__ = ["AHEAD", "BEHIND", "LONGEST", "TransitionDetector"]
 
-_LONGEST = 56  # most frames of a dissolve
+LONGEST = 56  # most frames of a dissolve
 _REACH = 18  # frames around a dissolve that its ends are judged by
+# frames before and after a frame on which it depends whether a dissolve ends there: others overlap with it
+BEHIND, AHEAD = 3 * (LONGEST + _REACH), 2 * (LONGEST + _REACH)
 _LENGTHS = (4, 6, 9, 13, 19, 27, 40)  # of the stretches that are tried
 _CHUNK = 1024  # frames that are searched at a time
 _SIZE = (32, 18)  # columns and rows of the pictures that are compared, blurred so that motion matters less
@@ -74,10 +76,11 @@ class TransitionDetector:
 
     Args:
         describe: Returns the features of a thumbnail; see `CutDetector`.
+        check: Called again and again while frames are searched, which takes seconds; it may end the search by raising.
     """
 
-    def __init__(self, describe: Describe) -> None:
-        self._describe, self._cuts = describe, CutDetector(describe)
+    def __init__(self, describe: Describe, *, check: Callable[[], None] = lambda: None) -> None:
+        self._describe, self._check, self._cuts = describe, check, CutDetector(describe)
         self._boundaries: list[Boundary] = []
         self._dissolves: list[Dissolve] = []
         self._numbers: list[int] = []
@@ -95,8 +98,8 @@ class TransitionDetector:
         self._numbers.append(frame)
         self._thumbnails.append(shrink(lightness))
         if len(self._numbers) >= _CHUNK:
-            self._search(len(self._numbers) - 2 * (_LONGEST + _REACH))
-            kept = max(0, self._searched - 3 * (_LONGEST + _REACH))
+            self._search(len(self._numbers) - AHEAD)
+            kept = max(0, self._searched - BEHIND)
             del self._numbers[:kept], self._thumbnails[:kept]
             self._searched -= kept
 
@@ -119,7 +122,7 @@ class TransitionDetector:
 
     def _search(self, end: int) -> None:
         """Find the dissolves that end before the frame at the index `end` and were not searched for yet."""
-        pictures = _Pictures(self._thumbnails, self._describe)
+        pictures = _Pictures(self._thumbnails, self._describe, self._check)
         cuts = [self._index(boundary) for boundary in self._boundaries]
         certain = [self._index(boundary) for boundary in self._boundaries if boundary.is_cut]
         found = [*pictures.mixtures(certain), *pictures.fades(cuts), *pictures.lapses()]
@@ -165,7 +168,8 @@ class _Stretch:
 class _Pictures:
     """The thumbnails of some frames in the order of time."""
 
-    def __init__(self, thumbnails: Sequence[Plane], describe: Describe) -> None:
+    def __init__(self, thumbnails: Sequence[Plane], describe: Describe, check: Callable[[], None]) -> None:
+        self._check = check
         self._thumbnail = lru_cache(_CACHED)(lambda index: Thumbnail(index, thumbnails[index], describe))
         self._scenes = SceneComparison(thumbnails, describe)
         small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
@@ -182,8 +186,9 @@ class _Pictures:
         seen: set[tuple[int, int]] = set()
         curves: list[MixingCurve] = []
         for before, after in sorted(pair for length in _LENGTHS for pair in self._near_lines(length)):
+            self._check()
             ends = self._follow_ramp(before, after)
-            if ends in seen or not 2 <= ends[1] - ends[0] - 1 <= _LONGEST:
+            if ends in seen or not 2 <= ends[1] - ends[0] - 1 <= LONGEST:
                 continue
             seen.add(ends)
             if self._is_worth_a_look(*ends):
@@ -191,11 +196,12 @@ class _Pictures:
                     max((cut for cut in cuts if cut <= ends[0]), default=0),
                     min((cut for cut in cuts if cut > ends[1]), default=len(self._small)),
                 )
-                curve = fit_mixing_curve(self._measures, scenes, ends[0] + 1, ends[1] - 1, longest=_LONGEST)
+                curve = fit_mixing_curve(self._measures, scenes, ends[0] + 1, ends[1] - 1, longest=LONGEST)
                 curves += [] if curve is None else [curve]
         votes = Counter((curve.first, curve.last) for curve in curves)
         best = {(curve.first, curve.last): curve for curve in sorted(curves, key=lambda curve: -curve.misfit)}
         for (first, last), curve in best.items():
+            self._check()
             certainty = self._certainty(curve)
             if certainty >= 0.5:
                 yield _Stretch(first, last, certainty, votes[first, last], curve.misfit)
@@ -216,11 +222,12 @@ class _Pictures:
             *((cut, cut) for cut in cuts if not blank[cut - 1 : cut + 1].any()),
         }
         for start, stop in sorted(bottoms):
+            self._check()
             height, lapse = contrast, 1  # of a cut, of which little says that it is the bottom of a fade
             if stop > start:
                 height, lapse = np.abs(self._luminance - self._luminance[start].mean()).mean(axis=1), _FADE_LAPSE
             left, right = _climb(height, start, -1, lapse=lapse), _climb(height, stop - 1, 1, lapse=lapse)
-            if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > _LONGEST:
+            if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > LONGEST:
                 continue
             if left < start:
                 left = start - self._fit_fade(start, start - left, -1)
@@ -234,13 +241,14 @@ class _Pictures:
     def lapses(self) -> Iterator[_Stretch]:
         """Yield stretches in which the picture is lost and the same scene comes back: their certainty is 0."""
         for first, last in self._scenes.lapses():
+            self._check()
             if self._scenes.one_scene_certainty(first - 1, last + 1) >= _ONE_SCENE:
                 yield _Stretch(first, last, 0.0, fade=True)
 
     def _fit_fade(self, blank: int, frames: int, step: int) -> int:
         """Return the number of frames of a fade beside a blank picture, in one direction of time."""
         room = blank if step < 0 else len(self._small) - 1 - blank
-        return fit_fade_curve(lambda away: self._measures(blank + step * away), room, frames, longest=_LONGEST // 2)
+        return fit_fade_curve(lambda away: self._measures(blank + step * away), room, frames, longest=LONGEST // 2)
 
     def _near_lines(self, length: int) -> Iterator[tuple[int, int]]:
         """Yield pairs of frames, that many apart, whose middle frame is nearly a mixture of both."""
@@ -336,7 +344,7 @@ def _climb(height: NDArray[np.float32], bottom: int, step: int, *, lapse: int) -
         lapse: Frames over which the fade climbs on average.
     """
     frame = start = bottom + step if step < 0 else bottom + 1
-    while abs(frame - start) < _LONGEST // 2:
+    while abs(frame - start) < LONGEST // 2:
         ahead = [
             frame + count * step
             for count in range(1, lapse + 1)

@@ -12,7 +12,7 @@ export function lineOf(job, { ahead, paused }) {
   if (job.state === "cancelled") return `Cancelled${counted && ` after ${counted}`}. Frames that are written stay; Resume continues.`;
   const parts = [counted || "Starting"];
   if (job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
-  else if (job.total && job.total - job.done <= 5) parts.push("writing the last frames");
+  else if (job.done && job.total - job.done <= 5) parts.push("writing the last frames");
   if (job.looking !== null) parts.push(`reading frame ${job.looking}`);
   return parts.join(" · ");
 }
