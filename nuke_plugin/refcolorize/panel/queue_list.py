@@ -129,9 +129,10 @@ class _JobWidget(QtWidgets.QWidget):
 class _StateBar(QtWidgets.QProgressBar):
     """A progress bar with the state of a job, without its remark if there is no room: 37 of 100, 1 h 20 min left."""
 
+    _state = ""  # of the class, since Qt may tell of a font before __init__ has come that far
+
     def __init__(self) -> None:
         super().__init__()
-        self._state = ""
         self.setRange(0, _BAR_RANGE)
         self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self._fit()

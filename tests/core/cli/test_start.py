@@ -66,11 +66,11 @@ def colorize(folder: Path, *options: str) -> list[str]:
     [
         (("--plate", "DIR/no.####.exr", "--reference", "1=DIR/ref.exr"), "no.####.exr"),
         (("--plate", "DIR/no/plate.####.exr", "--reference", "1=DIR/ref.exr"), "plate.####.exr"),
-        (("--reference", "1=DIR/no.exr"), "no.exr is missing"),
+        (("--reference", "1=DIR/no.exr"), "no.exr) is missing"),
         (("--reference", "DIR/no.####.exr"), "no.####.exr"),
         (("--reference", "9=DIR/ref.exr"), "9"),
-        (("--reference", "1=DIR/ref.exr", "--reference-mask", "1=DIR/no.exr"), "no.exr is missing"),
-        (("--reference", "1=DIR/ref.exr", "--still", "DIR/no.png"), "no.png is missing"),
+        (("--reference", "1=DIR/ref.exr", "--reference-mask", "1=DIR/no.exr"), "no.exr) is missing"),
+        (("--reference", "1=DIR/ref.exr", "--still", "DIR/no.png"), "no.png) is missing"),
         (("--reference", "1=DIR/ref.exr", "--matte", "DIR/no.####.exr"), "no.####.exr"),
         (("--reference", "1=DIR/ref.exr", "--frames", "7-9"), "7-9"),
         ((), "no reference"),
@@ -134,7 +134,7 @@ def test_a_farm_job_with_a_wrong_path_is_reported_before_a_slow_library_is_impor
     assert result[0] == 0
     (pictures / "ref.exr").unlink()
     (code, imported), messages = run(RUN, ["farm", "openjd", "--shot", str(shot), "--output", f"{pictures}/job"])
-    assert code == 1 and imported == [] and "ref.exr is missing" in messages
+    assert code == 1 and imported == [] and "ref.exr) is missing" in messages
 
 
 def test_the_bar_is_shown_before_torch_is_imported(pictures: Path) -> None:
