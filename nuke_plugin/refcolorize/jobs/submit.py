@@ -176,7 +176,7 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
-        node_results.show(node, version.name, request.frames)
+        node_results.show(node, version.name, request.frames, view=request.view)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, version.number not in known)
 
