@@ -355,7 +355,7 @@ class SubmitTask(BackgroundTask):
     def _take_new_shot(self, request: ShotRequest, note: str) -> None:
         """Write the shot. The script may have got another name and other Write nodes while the inputs were rendered."""
         if not is_in_script(self._node):
-            raise Cancelled("The node was deleted while its inputs were rendered.")
+            raise Cancelled("The node was deleted, or its script was closed, while its inputs were rendered.")
         self._script, self._writes = require_script(), _chosen_writes(self._node, self._options)
         self.take_shot(_write_new_shot(self._node, request), note=note)
 
