@@ -39,8 +39,10 @@ def _reattach() -> None:
 
 
 def _forget() -> None:
+    from refcolorize.host import main_thread
     from refcolorize.jobs import audience, reference_check
 
+    main_thread.forget_waiting()  # another script may have nodes of the same names
     reference_check.forget_flaws()
     for viewer in tuple(audience.viewers):
         viewer.forget()

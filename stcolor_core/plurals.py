@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count_of"]
+__all__ = ["count_of", "count_of_film_parts"]
 
 
 def count_of(number: int, noun: str) -> str:
@@ -13,3 +13,12 @@ def count_of(number: int, noun: str) -> str:
         noun: What they are, such as "frame". Its plural is the same word with an s.
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def count_of_film_parts(number: int) -> str:
+    """Return a number with "scenes and dissolves"; with "scene or dissolve" if there is exactly one.
+
+    Args:
+        number: How many there are, of both together.
+    """
+    return f"{number} scene or dissolve" if number == 1 else f"{number} scenes and dissolves"

@@ -18,7 +18,7 @@ from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
 from stcolor_core.images.frame_ranges import format_frames, parse_frames
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, count_of_film_parts
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.terminal import StopOnSignal, limit_threads
 
@@ -92,7 +92,7 @@ def _check(options: argparse.Namespace) -> int:
             film = _load_film(options)
             check_film(film)
             tasks = count_of(len(film.tasks), "task")
-            _print(f"The film can be coloured: {len(film.names)} scenes and dissolves, {tasks}.")
+            _print(f"The film can be coloured: {count_of_film_parts(len(film.names))}, {tasks}.")
             return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
@@ -163,10 +163,11 @@ def _verify(options: argparse.Namespace) -> int:
         problems = [(report.problem, path) for report, path in reports if report.problem]
         if problems:
             problem, path = problems[0]
-            others = f" {len(problems) - 1} more of the film are not complete." if len(problems) > 1 else ""
+            more = len(problems) - 1
+            others = f" {more} more of the film {'is' if more == 1 else 'are'} not complete." if more else ""
             raise StcolorError(f"{problem} {path} has the list.{others}")
         frames = sum(len(report.frames) for report, _ in reports)
-        _print(f"All {frames} frames of {len(reports)} scenes and dissolves are there and up to date.")
+        _print(f"All {frames} frames of {count_of_film_parts(len(reports))} are there and up to date.")
     return 0
 
 

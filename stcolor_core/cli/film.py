@@ -15,7 +15,7 @@ from stcolor_core.cli import film_plan
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan, worded
 from stcolor_core.errors import StcolorError
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, count_of_film_parts
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]
         print_line(f"{each.name} waits for {each.waits_for or 'what is told above'}.")
     verb = "is" if len(troubles) == 1 else "are"
     return StcolorError(
-        f"{len(troubles)} of {len(results)} scenes and dissolves {verb} not finished. Mend what the lines above name, "
+        f"{len(troubles)} of {count_of_film_parts(len(results))} {verb} not finished. Mend what the lines above name, "
         "and run again: what is done is kept."
     )
 

@@ -17,7 +17,7 @@ import nuke
 
 from ..errors import Busy, Cancelled
 
-__all__ = ["call_later", "in_main_thread", "is_rendering", "unless_rendering", "when_idle"]
+__all__ = ["call_later", "forget_waiting", "in_main_thread", "is_rendering", "unless_rendering", "when_idle"]
 
 Result = TypeVar("Result")
 
@@ -106,6 +106,11 @@ def call_later(function: Callable[[], object], *, key: Hashable = None) -> None:
         key: The function replaces a waiting one with the same key.
     """
     _let_wait(_WaitingCall(function, lambda _: None, key))
+
+
+def forget_waiting() -> None:
+    """Drop the functions that wait, because the script that they are for is closed. Main thread only."""
+    _waiting_calls.clear()
 
 
 @dataclass(eq=False)

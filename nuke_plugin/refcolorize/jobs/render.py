@@ -69,7 +69,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
-            node_results.show(node, version.name, request.frames)
+            node_results.show(node, version.name, request.frames, view=request.view)
     label, shot = _label(node, version.name), version.shot()
 
     def take_back(has_job: bool) -> None:

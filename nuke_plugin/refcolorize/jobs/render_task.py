@@ -31,7 +31,7 @@ __all__ = ["RenderTask"]
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
-_DELETED = "The node was deleted before the core had its job."
+_DELETED = "The node was deleted, or its script was closed, before the core had its job."
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
 
@@ -176,7 +176,7 @@ class RenderTask(BackgroundTask):
         make_job = self._pending.make_job
         job = in_main_thread(lambda: make_job(request) if is_in_script(self._node) else None)
         if job is None:
-            raise Cancelled("The node was deleted while its inputs were rendered.")
+            raise Cancelled("The node was deleted, or its script was closed, while its inputs were rendered.")
         self.path, self._job, self.progress.name = job.path, job, job.name
         self._pending, self.progress.preparing = None, ""
         self._report([])

@@ -176,7 +176,7 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
-        node_results.show(node, version.name, request.frames)
+        node_results.show(node, version.name, request.frames, view=request.view)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, version.number not in known)
 
@@ -355,7 +355,7 @@ class SubmitTask(BackgroundTask):
     def _take_new_shot(self, request: ShotRequest, note: str) -> None:
         """Write the shot. The script may have got another name and other Write nodes while the inputs were rendered."""
         if not is_in_script(self._node):
-            raise Cancelled("The node was deleted while its inputs were rendered.")
+            raise Cancelled("The node was deleted, or its script was closed, while its inputs were rendered.")
         self._script, self._writes = require_script(), _chosen_writes(self._node, self._options)
         self.take_shot(_write_new_shot(self._node, request), note=note)
 

@@ -3,8 +3,8 @@
 These are kept:
 - the newest version;
 - a version that a RefColorize node or a Read of the open script uses;
-- a version that a script in the same folder names, as it is saved (other artists' scripts may share the results, and
-  this one may be closed without being saved);
+- a version that a script in the same folder (not in those below it) names, as it is saved (other artists' scripts may
+  share the results, and this one may be closed without being saved);
 - a version that a job of the core is writing;
 - a version that a farm has not finished;
 - a version whose folder holds a file that RefColorize did not write;
@@ -36,7 +36,6 @@ __all__ = ["Removal", "clean_up", "plan", "remove"]
 
 _INPUTS = "inputs"
 _INPUT = re.compile(r"(plate|ref|matte)_[0-9a-f]{12}")
-_MAX_SCRIPT_BYTES = 200 * 2**20  # larger files are not searched
 _LIVE = ("queued", "running")
 _ABANDONED_SECONDS = 24 * 3600
 
@@ -82,7 +81,8 @@ def clean_up(node: nuke.Node) -> None:
         )
         return
     question = (
-        f"{node.name()}: remove {removal.summary()}? Files that scripts and jobs use are kept. This cannot be undone."
+        f"{node.name()}: remove {removal.summary()}? What jobs and the scripts in this script's folder use is kept. "
+        "Scripts in other folders are not searched. This cannot be undone."
     )
     if nuke.ask(question):
         try:
@@ -102,7 +102,8 @@ def plan(node: nuke.Node) -> Removal:
         The versions and inputs that can be removed, and the bytes that this frees.
 
     Raises:
-        RefColorizeError: If the node's results have no folder yet.
+        RefColorizeError: If the node's results have no folder yet, or if a script cannot be read, so that it is not
+            known which versions it uses.
     """
     results = node_results.results(node)
     if not results.folder.is_absolute():
@@ -173,12 +174,19 @@ def _paths_in_script() -> list[str]:
 def _names_in_scripts(kept: list[Version], versions: list[Version], results: Results) -> Iterator[str]:
     """Yield the names of versions that scripts in this script's folder use, backups and autosaves included."""
     name = str(nuke.root()["name"].value())
-    old = [version for version in versions if version not in kept]
-    for path in Path(name).parent.glob("*.nk*") if name and old else ():
-        with suppress(OSError):
-            if path.is_file() and path.stat().st_size < _MAX_SCRIPT_BYTES:
-                text = path.read_text(encoding="utf-8", errors="replace")
-                yield from (version.name for version in old if f"{results.stem}_{version.name}." in text)
+    used = re.compile(re.escape(f"{results.stem}_".encode()) + rb"(v\d+)\.")
+    for path in Path(name).parent.glob("*.nk*") if name and len(kept) < len(versions) else ():
+        try:
+            if path.is_file():
+                with path.open("rb") as lines:  # line by line, because a script may be larger than the memory
+                    yield from (found[1].decode() for line in lines for found in used.finditer(line))
+        except FileNotFoundError:  # an autosave that was just removed
+            continue
+        except OSError as error:
+            raise RefColorizeError(
+                f"{path} cannot be read ({error.strerror or error}), so nobody knows which versions it uses. "
+                "Make it readable, then clean up again."
+            ) from None
 
 
 def _live_outputs() -> list[str]:

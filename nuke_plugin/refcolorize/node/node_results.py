@@ -173,16 +173,17 @@ def _version(node: nuke.Node, number: int) -> Version:
     return by_number[number]
 
 
-def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
+def show(node: nuke.Node, name: str, frames: Sequence[int] = (), *, view: str | None = None) -> None:
     """Show a version, or the preview.
 
     Args:
         node: A RefColorize node.
         name: As in the knob `version`: v001, or "preview".
         frames: The frames that it will have, in ascending order; empty to look at the files on disk.
+        view: The view whose version begins, as for `results`.
     """
     names = _names(node)
-    withdrawn.forget(results(node).pattern(name))
+    withdrawn.forget(results(node, view).pattern(name))
     if name not in (PREVIEW, *names):
         names.append(name)
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
@@ -238,8 +239,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
         shown: From `remember`. "none", or a result that is gone, shows the plate.
     """
     on_disk = _names(node)
-    is_there = Path(shown.file.replace("%V", views.of(node))).parent.is_dir()
-    if shown.version == "none" or not is_there:
+    if shown.version == "none" or not _is_on_disk(shown.file):
         _offer_versions(node, _SHOWN, on_disk, chosen="none")
         node["use_result"].setValue(False)
         return
@@ -249,6 +249,11 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
     node[_SHOWN.file].setValue(shown.file)
     node["use_result"].setValue(shown.use_result)
     reload_result(node)
+
+
+def _is_on_disk(file: str) -> bool:
+    """Return whether any view has the folder of these frames: one version is shown in all of them."""
+    return any(Path(file.replace("%V", view)).parent.is_dir() for view in nuke.views())
 
 
 def _names(node: nuke.Node) -> list[str]:
@@ -330,11 +335,11 @@ def relink(node: nuke.Node) -> None:
         node: A RefColorize node.
     """
     for result in _used_reads(node):
-        name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.of(node))
-        if name == "none" or Path(path).parent.is_dir():
+        name, file = str(node[result.version].value()), str(node[result.file].value())
+        if name == "none" or _is_on_disk(file):
             continue
-        own = results(node)
-        if Path(own.pattern(name)).parent.is_dir():
+        own, path = results(node), file.replace("%V", views.of(node))
+        if any(_is_on_disk(results(node, view).pattern(name)) for view in nuke.views()):
             _read_result(node, result, name)
         elif result is _SHOWN:
             is_own = same_files(Path(path).name, Path(own.pattern(name)).name)  # else it is of the node it is a copy of

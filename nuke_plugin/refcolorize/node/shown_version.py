@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import nuke
@@ -89,11 +89,19 @@ def leave_withdrawn(node: nuke.Node) -> None:
 
 
 def _withdrawn_paths(node: nuke.Node) -> list[str]:
-    """Return the paths of the versions that a node reads and that came to nothing."""
+    """Return the paths of the versions that a node reads and that came to nothing.
+
+    One number is shown in every view, so a version stays while another view has it: complete, or still being written.
+    """
     if not withdrawn.has_kept():  # as a rule, and this is asked often
         return []
-    paths = {with_hashes(text.replace("%V", view)) for text in node_results.result_paths(node) for view in nuke.views()}
-    return [path for path in sorted(paths) if withdrawn.kept(path) is not None and not count_frames(path)]
+    found: list[str] = []
+    for text in node_results.result_paths(node):
+        paths = {with_hashes(text.replace("%V", view)) for view in nuke.views()}
+        empty = {path for path in paths if withdrawn.kept(path) is not None and not count_frames(path)}
+        if not any(Path(path).parent.is_dir() for path in paths - empty):
+            found += sorted(empty)
+    return found
 
 
 def ui_updated() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import nuke
 
 from ..errors import Busy, RefColorizeError
+from ..host.dialogs import show_message
 from ..host.main_thread import is_rendering, when_idle
 from ..host.qt import QtCore, QtGui, QtWidgets, main_window
 from ..jobs import submit
@@ -34,6 +35,7 @@ _WAITING = "This waits until Nuke has finished rendering."
 _AMBER = "#f0b45a"
 
 _open: dict[str, FarmDialog] = {}  # by the node's full name
+_of_closed_scripts: set[FarmDialog] = set()  # kept alive until their submissions end and are read
 
 
 def open_for(node: nuke.Node) -> FarmDialog:
@@ -59,10 +61,12 @@ def open_for(node: nuke.Node) -> FarmDialog:
 
 
 def close_all() -> None:
-    """Close every dialog that is not busy, because the script is closed: another may have a node of the same name."""
+    """Close every dialog, because the script is closed: another may have a node of the same name.
+
+    A submission that waits is dropped with its dialog. One that runs goes on, and its dialog still tells how it ends.
+    """
     for dialog in tuple(_open.values()):
-        if not dialog.is_busy():
-            dialog.close()
+        dialog.leave_script()
 
 
 class FarmDialog(QtWidgets.QDialog):
@@ -150,6 +154,15 @@ class FarmDialog(QtWidgets.QDialog):
         """Return whether a submission is running, or waits until Nuke is not rendering."""
         return self._waits or (self._submission is not None and not self._submission.ended)
 
+    def leave_script(self) -> None:
+        """Close, because the script is closed; if a submission runs, as soon as it has ended without a job."""
+        if not self._timer.isActive():
+            self.close()
+            return
+        self._form_timer.stop()  # it would sum up a node of the same name in another script
+        _of_closed_scripts.add(self)
+        del _open[self._name]
+
     def reject(self) -> None:
         """Cancel a submission that runs or waits, and close."""
         if self._submission is not None:
@@ -162,6 +175,7 @@ class FarmDialog(QtWidgets.QDialog):
             timer.stop()
         if _open.get(self._name) is self:
             del _open[self._name]
+        _of_closed_scripts.discard(self)
 
     # ---- the three states: form, busy, result
 
@@ -323,6 +337,9 @@ class FarmDialog(QtWidgets.QDialog):
         self._timer.stop()
         if task.submitted is not None:
             self._show_result(task.submitted, task.line)
+        elif self in _of_closed_scripts:
+            self.close()
+            show_message(self.windowTitle(), f"Nothing was submitted. {task.error}")
         else:
             self._show_form(str(task.error))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nuke
 
+from ..jobs.running_tasks import find_running
 from ..node import keyframes, node_results, nodes
 from ..node.frame_names import same_files
 from ..node.swatches import swatched_frames
@@ -120,6 +121,7 @@ def _version_row(version: Version, *, used: bool) -> VersionRow:
         _change_time(version.path),
         used=used,
         missing=max(0, len(confidence) - version.frames),
+        working=find_running(version.path) is not None,
         keys=version.keyframes(),
         confidence=sum(confidence) / len(confidence) if confidence else None,
         comment=version.comment(),

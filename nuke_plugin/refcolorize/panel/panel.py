@@ -127,7 +127,7 @@ class Panel(PanelActions):
     def forget(self) -> None:
         """Forget what is kept of nodes by their names, because the script is closed."""
         self._pictures.clear()
-        self._versions_state, self._search_at, self._selected = (), 0.0, ""
+        self._versions_state, self._search_at, self._selected, self._error = (), 0.0, "", ""
         with suppress(RuntimeError):  # Nuke has deleted the panel
             self.references.show_pictures({})
 

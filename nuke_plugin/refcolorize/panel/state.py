@@ -165,6 +165,7 @@ class VersionRow:
         comment: The artist's comment.
         thumbnail: A small JPEG of its middle frame; "" for none.
         missing: How many frames that the core had finished are no longer on disk.
+        working: Whether this Nuke follows a run that writes it, which may still wait in the queue.
     """
 
     number: int
@@ -176,6 +177,7 @@ class VersionRow:
     comment: str = ""
     thumbnail: str = ""
     missing: int = 0
+    working: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _COLUMNS = (("Version", 0), ("Keys", 0), ("Confidence", 0), ("Frames", 52), ("Co
 _NO_FRAMES = (
     "Its run failed, or a farm has not begun it yet. Clean up removes it, unless a job works on it or it is the newest."
 )
+_NO_FRAMES_YET = "Its run has not finished a frame yet."
 _HEADINGS = [heading for heading, _ in _COLUMNS]
 
 
@@ -57,7 +58,7 @@ class VersionBox(QtWidgets.QWidget):
         self.use, self.swap = make_button("Use"), make_button("Swap")
         self.clean_up = make_button(
             "Clean up...",
-            "Find versions and rendered inputs that nothing uses any more, and ask before removing them.",
+            "Find versions and rendered inputs that no job and no script in this folder uses, and ask to remove them.",
         )
         self.clean_up.clicked.connect(self.clean_up_requested)
         self.comment = QtWidgets.QLineEdit()
@@ -247,7 +248,7 @@ def _tooltip(row: VersionRow) -> str:
     lines = (
         f"v{row.number:03d}, {count_of(row.frames, 'frame')}, {row.written}",
         f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
-        _NO_FRAMES if not row.frames else "",
+        "" if row.frames else _NO_FRAMES_YET if row.working else _NO_FRAMES,
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

@@ -183,6 +183,17 @@ def test_a_version_that_begins_again_under_its_number_stays_shown(
     pump(until=plugin_is_idle)
 
 
+def test_a_version_is_listed_as_being_worked_on_until_its_run_has_ended(done: Comp, pump: Callable[..., Any]) -> None:
+    from refcolorize.panel.node_view import version_rows
+
+    done.node["light"].setValue("off")
+    done.node["colorize"].execute()
+    assert [(row.number, row.working) for row in version_rows(done.node)] == [(2, True), (1, False)]
+    pump(until=lambda: done.status == "v002 is done: 6 frames")
+    pump(until=plugin_is_idle)
+    assert [(row.number, row.working) for row in version_rows(done.node)] == [(2, False), (1, False)]
+
+
 def test_a_failed_run_leaves_no_folder_and_no_entry(done: Comp, pump: Callable[..., Any]) -> None:
     fail(done, pump)
     assert not (done.results / "v002").exists()

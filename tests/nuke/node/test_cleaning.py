@@ -90,6 +90,13 @@ def as_it_is_saved(comp: Comp) -> None:
     node_results.use_version(comp.node, 2)
 
 
+def at_the_end_of_a_large_script(comp: Comp) -> None:
+    """A script of more than 200 MB, as rotoscopes and camera solves make them."""
+    with (comp.folder / "roto.nk").open("wb") as script:
+        script.seek(201 * 2**20)
+        script.write(b"\nRead {\n file /elsewhere/RefColorize1_v001.%04d.exr\n}\n")
+
+
 def unfinished_on_a_farm(comp: Comp) -> None:
     (comp.results / "v001" / "deadline").mkdir()
     (comp.results / "v001" / "RefColorize1_v001.1003.exr").unlink()
@@ -103,6 +110,7 @@ REFERENCES: dict[str, Callable[[Comp], object]] = {
     "a script beside this one shows it": lambda comp: in_a_script(comp, "comp_v002.nk"),
     "the script shows it as it is saved": as_it_is_saved,
     "an autosave shows it": lambda comp: in_a_script(comp, "comp_v002.nk.autosave"),
+    "a large script shows it": at_the_end_of_a_large_script,
     "a run is at it": lambda comp: (comp.results / "v001" / ".RefColorize1_v001.1a2b.claim").touch(),
     "the artist's own file lies there": lambda comp: (comp.results / "v001" / "notes.txt").touch(),
     "a farm is at it": unfinished_on_a_farm,
@@ -161,6 +169,7 @@ def test_clean_up_states_how_much_it_frees_and_asks(four: Comp, nuke_session: An
     four.node["clean_up"].execute()
     (question,) = nuke_session.artist.questions
     assert "versions v001, v003 and 2 rendered inputs, 0.0 MB" in question
+    assert "Scripts in other folders are not searched" in question
     assert (four.results / "v001").exists() == (answer == "no")
     assert ("Removed" in four.node["status"].value()) == (answer == "yes")
 
@@ -187,6 +196,24 @@ def test_a_folder_that_cannot_be_removed_is_named(four: Comp, cleaning: Any, mon
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(RefColorizeError, match=r"v001 cannot be removed \(Permission denied\)\. Close"):
         cleaning.remove(cleaning.plan(four.node))
+
+
+def test_nothing_is_removed_while_a_script_beside_this_one_cannot_be_read(
+    four: Comp, cleaning: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    in_a_script(four, "comp_v002.nk")
+    opened = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == "comp_v002.nk":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(RefColorizeError, match=r"comp_v002\.nk cannot be read \(Permission denied\).*Make it readable"):
+        cleaning.plan(four.node)
 
 
 @pytest.mark.parametrize("enters", [True, False], ids=["the search enters LiveGroups", "it does not"])

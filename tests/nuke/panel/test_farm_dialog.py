@@ -387,18 +387,6 @@ def test_a_job_is_described_in_words() -> None:
     assert Submission("opencue", "/x", 1, True, "", "").describe() == "OpenCue: 1 task submitted. /x"
 
 
-def test_a_dialog_closes_with_its_script_unless_it_is_busy(press: Any, comp: Comp, nuke: Any) -> None:
-    import refcolorize.panel.farm_dialog
-
-    dialog = press()
-    dialog._waits = True  # a submission waits until Nuke is not rendering
-    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())  # it has a node of the same name
-    assert list(refcolorize.panel.farm_dialog._open.values()) == [dialog]
-    dialog._waits = False
-    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
-    assert not refcolorize.panel.farm_dialog._open
-
-
 def test_only_versions_that_can_be_sent_again_are_offered(press: Any, comp: Comp) -> None:
     for name in ("v001", "v002"):
         (comp.results / name).mkdir(parents=True)

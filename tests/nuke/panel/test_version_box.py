@@ -108,6 +108,14 @@ def test_a_version_without_frames_is_never_in_use() -> None:
     assert "Clean up" not in box.list.topLevelItem(1).toolTip(0)
 
 
+def test_a_version_whose_run_goes_on_is_not_said_to_have_failed() -> None:
+    box = VersionBox()
+    box.show_versions([VersionRow(2, 0, "", used=True, working=True), VersionRow(1, 3, "", used=False, working=True)])
+    first, second = (box.list.topLevelItem(index).toolTip(0) for index in (0, 1))
+    assert "has not finished a frame yet" in first and "failed" not in first
+    assert "a frame yet" not in second
+
+
 def test_a_version_says_how_many_frames_it_misses() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(1, 49, "", used=True, missing=1)])
