@@ -92,7 +92,7 @@ def _check(options: argparse.Namespace) -> int:
             film = _load_film(options)
             check_film(film)
             tasks = count_of(len(film.tasks), "task")
-            _print(f"The film can be coloured: {len(film.names)} scenes and dissolves, {tasks}.")
+            _print(f"The film can be coloured: {_parts(len(film.names))}, {tasks}.")
             return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
@@ -154,7 +154,7 @@ def _verify(options: argparse.Namespace) -> int:
             report, path = _report_shot(_load_mapped(options), options.report, read_from=options.shot)
             if report.problem:
                 raise StcolorError(f"{report.problem} {path} has the list.")
-            _print(f"All {len(report.frames)} frames are there and up to date. {path} holds their confidence.")
+            _print(f"{_all_there(len(report.frames))} {path} holds the confidence.")
             return 0
         if options.report is not None:
             raise BadRequest("--report is for one shot, and a film has a report beside the frames of each scene.")
@@ -166,8 +166,18 @@ def _verify(options: argparse.Namespace) -> int:
             others = f" {len(problems) - 1} more of the film are not complete." if len(problems) > 1 else ""
             raise StcolorError(f"{problem} {path} has the list.{others}")
         frames = sum(len(report.frames) for report, _ in reports)
-        _print(f"All {frames} frames of {len(reports)} scenes and dissolves are there and up to date.")
+        _print(_all_there(frames, of=f" of {_parts(len(reports))}"))
     return 0
+
+
+def _parts(number: int) -> str:
+    return count_of(number, "scene or dissolve", "scenes and dissolves")
+
+
+def _all_there(frames: int, *, of: str = "") -> str:
+    if frames == 1:
+        return f"The only frame{of} is there and up to date."
+    return f"All {frames} frames{of} are there and up to date."
 
 
 def _report_shot(shot: Shot, path: Path | None, *, read_from: Path) -> tuple[Report, Path]:

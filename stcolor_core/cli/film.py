@@ -155,9 +155,10 @@ def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]
     for each in troubles:
         print_line(f"{each.name} waits for {each.waits_for or 'what is told above'}.")
     verb = "is" if len(troubles) == 1 else "are"
+    parts = count_of(len(results), "scene or dissolve", "scenes and dissolves")
     return StcolorError(
-        f"{len(troubles)} of {len(results)} scenes and dissolves {verb} not finished. Mend what the lines above name, "
-        "and run again: what is done is kept."
+        f"{len(troubles)} of {parts} {verb} not finished. Mend what the lines above name, and run again: what is done "
+        "is kept."
     )
 
 
