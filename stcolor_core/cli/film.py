@@ -115,8 +115,8 @@ def _color(options: argparse.Namespace) -> int:
         for result in results:
             finished.append(result)
             if result.trouble is not None:
-                told = {each.message for each in troubles}
-                if result.trouble.message not in told and result.trouble.waits_for not in plan.scenes:
+                told = {each.problem for each in troubles}
+                if result.trouble.problem not in told and result.trouble.waits_for not in plan.scenes:
                     warn_of_plan(f"{result.name}: {result.trouble.message}")
                 troubles.append(result.trouble)
             print_line(json.dumps(_in_words(result)) if options.json else _describe(result))
