@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["count_of", "count_of_film_parts"]
+__all__ = ["count_of"]
 
 
-def count_of(number: int, noun: str) -> str:
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun, which gets an s unless there is exactly one.
 
     Args:
         number: How many there are.
-        noun: What they are, such as "frame". Its plural is the same word with an s.
+        noun: What they are, such as "frame".
+        plural: Their plural, such as "scenes and dissolves"; None for the same word with an s.
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def count_of_film_parts(number: int) -> str:
-    """Return a number with "scenes and dissolves"; with "scene or dissolve" if there is exactly one.
-
-    Args:
-        number: How many there are, of both together.
-    """
-    return f"{number} scene or dissolve" if number == 1 else f"{number} scenes and dissolves"
+    if plural is None:
+        plural = f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

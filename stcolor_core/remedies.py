@@ -129,7 +129,9 @@ REMEDIES = {
         "add a keyframe behind it",
         'name all cuts in "cuts"',
     ),
-    "correct_cuts": Wording("correct --cuts", "give the cuts of this plate", 'correct "cuts"'),
+    "correct_cuts": Wording(
+        'correct --cuts, or "cuts" in the shot file', "give the cuts of this plate", 'correct "cuts"'
+    ),
     "or_still": Wording("add a reference there, or a --still", "add a key there", "add a reference there, or a still"),
     "cpu": Wording(
         "use --device cpu, or see `stcolor doctor`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count_of"]
+__all__ = ["count_of", "noun_of"]
 
 
 def count_of(number: int, noun: str) -> str:
@@ -12,4 +12,14 @@ def count_of(number: int, noun: str) -> str:
         number: How many there are.
         noun: What they are, such as "frame". Its plural is the same word with an s.
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun_of(number, noun)}"
+
+
+def noun_of(number: int, noun: str) -> str:
+    """Return a noun alone, for a list of things that is not counted: it gets an s unless there is exactly one.
+
+    Args:
+        number: How many there are.
+        noun: What they are.
+    """
+    return noun if number == 1 else f"{noun}s"

@@ -18,7 +18,7 @@ from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
 from stcolor_core.images.frame_ranges import format_frames, parse_frames
-from stcolor_core.plurals import count_of, count_of_film_parts
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.terminal import StopOnSignal, limit_threads
 
@@ -92,7 +92,7 @@ def _check(options: argparse.Namespace) -> int:
             film = _load_film(options)
             check_film(film)
             tasks = count_of(len(film.tasks), "task")
-            _print(f"The film can be coloured: {count_of_film_parts(len(film.names))}, {tasks}.")
+            _print(f"The film can be coloured: {_parts(len(film.names))}, {tasks}.")
             return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
@@ -154,7 +154,7 @@ def _verify(options: argparse.Namespace) -> int:
             report, path = _report_shot(_load_mapped(options), options.report, read_from=options.shot)
             if report.problem:
                 raise StcolorError(f"{report.problem} {path} has the list.")
-            _print(f"All {len(report.frames)} frames are there and up to date. {path} holds their confidence.")
+            _print(f"{_all_there(len(report.frames))} {path} holds the confidence.")
             return 0
         if options.report is not None:
             raise BadRequest("--report is for one shot, and a film has a report beside the frames of each scene.")
@@ -167,8 +167,18 @@ def _verify(options: argparse.Namespace) -> int:
             others = f" {more} more of the film {'is' if more == 1 else 'are'} not complete." if more else ""
             raise StcolorError(f"{problem} {path} has the list.{others}")
         frames = sum(len(report.frames) for report, _ in reports)
-        _print(f"All {frames} frames of {count_of_film_parts(len(reports))} are there and up to date.")
+        _print(_all_there(frames, of=f" of {_parts(len(reports))}"))
     return 0
+
+
+def _parts(number: int) -> str:
+    return count_of(number, "scene or dissolve", "scenes and dissolves")
+
+
+def _all_there(frames: int, *, of: str = "") -> str:
+    if frames == 1:
+        return f"The only frame{of} is there and up to date."
+    return f"All {frames} frames{of} are there and up to date."
 
 
 def _report_shot(shot: Shot, path: Path | None, *, read_from: Path) -> tuple[Report, Path]:

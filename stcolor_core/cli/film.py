@@ -15,7 +15,7 @@ from stcolor_core.cli import film_plan
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan, worded
 from stcolor_core.errors import StcolorError
-from stcolor_core.plurals import count_of, count_of_film_parts
+from stcolor_core.plurals import count_of
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def _color(options: argparse.Namespace) -> int:
         for result in results:
             finished.append(result)
             if result.trouble is not None:
-                told = {each.message for each in troubles}
-                if result.trouble.message not in told and result.trouble.waits_for not in plan.scenes:
+                told = {each.problem for each in troubles}
+                if result.trouble.problem not in told and result.trouble.waits_for not in plan.scenes:
                     warn_of_plan(f"{result.name}: {result.trouble.message}")
                 troubles.append(result.trouble)
             print_line(json.dumps(_in_words(result)) if options.json else _describe(result))
@@ -155,9 +155,10 @@ def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]
     for each in troubles:
         print_line(f"{each.name} waits for {each.waits_for or 'what is told above'}.")
     verb = "is" if len(troubles) == 1 else "are"
+    parts = count_of(len(results), "scene or dissolve", "scenes and dissolves")
     return StcolorError(
-        f"{len(troubles)} of {count_of_film_parts(len(results))} {verb} not finished. Mend what the lines above name, "
-        "and run again: what is done is kept."
+        f"{len(troubles)} of {parts} {verb} not finished. Mend what the lines above name, and run again: what is done "
+        "is kept."
     )
 
 

@@ -58,8 +58,8 @@ def require_memory(protocol: Protocol, sequences: Sequence[DatasetSequence], *, 
         needed = count * sequence.size[0] * sequence.size[1] * _BYTES_PER_PIXEL * min(workers, len(sequences))
         if needed > most:
             raise BadRequest(
-                f"{count} frames of the clip {sequence.name} at {sequence.size[0]} x {sequence.size[1]} take "
-                f"{needed / _GIB:.0f} GiB with {count_of(workers, 'worker')}, and this computer has "
+                f"{count_of(count, 'frame')} of the clip {sequence.name} at {sequence.size[0]} x {sequence.size[1]} "
+                f"take {needed / _GIB:.0f} GiB with {count_of(workers, 'worker')}, and this computer has "
                 f"{most / _GIB:.0f}. Lower --lines or --workers, give --protocol a file with fewer frames, or cut the "
                 "clip."
             )

@@ -21,7 +21,7 @@ from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.progress import SceneProgress, describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
-from stcolor_core.film.shots import SceneShot, find_keys
+from stcolor_core.film.shots import FilmKeys, SceneShot, find_keys
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
 from stcolor_core.images.color_room import any_can_hold_color
@@ -111,8 +111,8 @@ class FilmReport:
         frames: The number of frames of all scenes and dissolves.
         done: The number of those that are on disk and up to date.
         keys: The number of keyframes.
-        groups_without_key: Names of the groups that have none: the keyframes that are still to be painted at least. A
-            group of black or white scenes needs none.
+        groups_without_key: Names of the groups that have none, or none but on black or white frames, which lend no
+            colour: the keyframes that are still to be painted at least. A group of black or white scenes needs none.
         seconds_spent: The time that the frames on disk took, without pauses; None if they do not say it.
         seconds_per_frame: The time from one frame to the next.
         seconds_left: The time that the frames to go would take at this pace.
@@ -141,7 +141,9 @@ class FilmReport:
         yield f"{self.done} of {frames} coloured, {to_go} to go; {keys}."
         yield self._describe_cost(to_go)
         if self.groups_without_key:
-            yield f"Groups without a keyframe: {', '.join(self.groups_without_key)}. Paint one in each."
+            groups = ", ".join(self.groups_without_key)
+            remedy = "Paint one in each; one on a black or white frame lends none."
+            yield f"Groups without a keyframe that lends colour: {groups}. {remedy}"
         yield from describe_troubles(self.troubles)
         yield from self.left_over
         for group in self.groups:
@@ -194,7 +196,7 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         frames=frames,
         done=done,
         keys=len(keys.paths),
-        groups_without_key=tuple(group.name for group in groups if not group.keys and _needs_key(plan, group.name)),
+        groups_without_key=tuple(group.name for group in groups if _needs_key(plan, keys, group.name)),
         seconds_spent=None if pace is None else pace.seconds,
         seconds_per_frame=None if pace is None else pace.per_frame,
         seconds_left=None if pace is None else pace.per_frame * (frames - done),
@@ -203,17 +205,25 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
     )
 
 
-def _needs_key(plan: FilmPlan, group: str) -> bool:
-    """Return whether a scene of a group can hold colour; True if one cannot be read."""
-    for name in plan.members(group):
-        try:
-            reader = PlateReader(plan.plates[plan.scenes[name].plate], missing="skip", ocio=plan.ocio)
-            frames = sorted(set(plan.frames(name)).intersection(reader.frames))
-            if not frames or any_can_hold_color(frames, reader.lightness):
-                return True
-        except StcolorError:
-            return True
-    return False
+def _needs_key(plan: FilmPlan, keys: FilmKeys, group: str) -> bool:
+    """Return whether a group has scenes that can hold colour, and no keyframe that lends some.
+
+    What cannot be read counts as holding colour.
+    """
+    painted = [(name, key.frame) for name in plan.members(group) for key in keys.of_scene(name)]
+    if any(_can_hold_color(plan, name, (frame,)) for name, frame in painted):
+        return False
+    return any(_can_hold_color(plan, name, plan.frames(name)) for name in plan.members(group))
+
+
+def _can_hold_color(plan: FilmPlan, scene: str, frames: tuple[int, ...]) -> bool:
+    """Return whether any of these frames of a scene can hold colour; True if they are not there or cannot be read."""
+    try:
+        reader = PlateReader(plan.plates[plan.scenes[scene].plate], missing="skip", ocio=plan.ocio)
+        there = sorted(set(frames).intersection(reader.frames))
+        return not there or any_can_hold_color(there, reader.lightness)
+    except StcolorError:
+        return True
 
 
 def _bare(names: Iterable[str]) -> list[SceneShot]:

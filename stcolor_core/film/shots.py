@@ -276,12 +276,20 @@ class _Likeness:
         self._holds_color: dict[KeyName, bool] = {}
         self._unread: set[KeyName] = set()
 
-    def look(self, scene: str) -> SceneLook:
+    def rank(self, keys: Collection[KeyName], scene: str) -> list[KeyName]:
+        """Return keyframes by their likeness to a scene, the most alike first. Reads frames only if there are any.
+
+        Raises:
+            PlateError: If a frame of the scene cannot be read.
+        """
+        if not keys:
+            return []
         plate = self._plan.scenes[scene].plate
         frames = sample_frames(self._present(plate, self._plan.frames(scene)))
-        return SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
+        look = SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
+        return sorted(keys, key=lambda key: (-self._of_key(key, look), key))
 
-    def of_key(self, key: KeyName, look: SceneLook) -> float:
+    def _of_key(self, key: KeyName, look: SceneLook) -> float:
         """Return the likeness of a keyframe's plate frame to the most similar frame of a scene.
 
         If that plate frame cannot be read, the keyframe comes after the others: the scenes that borrow need not wait.
@@ -311,10 +319,13 @@ class _Likeness:
         return self._holds_color[key]
 
     def holds_color(self, scene: str) -> bool:
-        """Return whether a scene can hold colour."""
+        """Return whether a scene can hold colour; True if one of its frames cannot be read."""
         plate = self._plan.scenes[scene].plate
-        frames = self._present(plate, self._plan.frames(scene))
-        return any_can_hold_color(frames, lambda frame: self._lightness(KeyName(plate, frame)))
+        try:
+            frames = self._present(plate, self._plan.frames(scene))
+            return any_can_hold_color(frames, lambda frame: self._lightness(KeyName(plate, frame)))
+        except PlateError:
+            return True
 
     def _lightness(self, key: KeyName) -> Plane:
         reader = self._reader(key.plate)
@@ -341,23 +352,24 @@ def _borrow(
     plan: FilmPlan, keys: FilmKeys, name: str, ranking: _Likeness, warn: Callable[[str], None]
 ) -> list[KeyName]:
     """Return the keyframes of other scenes that colour a scene: the pinned ones first, then the most alike."""
-    scene, holds_color = plan.scenes[name], ranking.holds_color(name)
+    scene = plan.scenes[name]
     group = plan.groups.get(scene.group)
     excluded = {KeyName.parse(text) for text in scene.exclude}
     excluded |= {KeyName.parse(text) for each in plan.groups.values() for text in each.exclude}
-    pinned = [KeyName.parse(text) for text in (group.pin if group else ())]
     allowed = [key for key in keys.scenes if key not in excluded]
-    own_group = (key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group)
-    candidates = list(filter(ranking.can_lend, own_group))
-    if not candidates and not pinned and allowed and plan.stills:
-        if holds_color:
-            warn(
-                f"Group {scene.group} of scene {name} has no keyframe: it takes the colour of the most alike ones of "
-                "the film. Paint one in this group."
-            )
-        candidates = list(filter(ranking.can_lend, allowed))
-    look = ranking.look(name)
-    ranked = sorted((key for key in candidates if key not in pinned), key=lambda key: (-ranking.of_key(key, look), key))
-    borrowed = [*(key for key in pinned if key not in excluded), *ranked][: plan.stills]
+    borrowed = [key for text in (group.pin if group else ()) if (key := KeyName.parse(text)) not in excluded]
+    if len(borrowed) < plan.stills:
+        own_group = [key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group]
+        candidates = list(filter(ranking.can_lend, own_group))
+        if not candidates and not borrowed:
+            candidates = list(filter(ranking.can_lend, allowed))
+            if candidates and ranking.holds_color(name):
+                but = " but on black or white frames, which lend no colour" if own_group else ""
+                warn(
+                    f"Group {scene.group} of scene {name} has no keyframe{but}: it takes the colour of the most alike "
+                    "ones of the film. Paint one in this group."
+                )
+        borrowed += ranking.rank([key for key in candidates if key not in borrowed], name)
+    borrowed = borrowed[: plan.stills]
     # a shot needs a picture in colour, and a black scene takes nothing from it
-    return borrowed if borrowed or holds_color else list(keys.scenes)[:1]
+    return allowed[:1] if not borrowed and allowed and not ranking.holds_color(name) else borrowed

@@ -42,6 +42,15 @@ class SceneTrouble:
     message: str
     waits_for: str = ""
 
+    @property
+    def problem(self) -> str:
+        """Return what is the same for all that wait for one file: it is a reference of one scene, a still of another.
+
+        Of a sequence, and where nothing is named, it is the message: one frame is missing here, another one there.
+        """
+        names_file = self.waits_for and not FramePattern.parse(self.waits_for).is_sequence
+        return self.waits_for if names_file else self.message
+
 
 def film_folder(plan: FilmPlan) -> Path:
     """Return the folder that holds the results of all scenes.
@@ -89,7 +98,7 @@ def describe_troubles(troubles: Iterable[SceneTrouble]) -> Iterator[str]:
     """
     first: dict[str, str] = {}
     for each in troubles:
-        told = first.setdefault(each.message, each.name)
+        told = first.setdefault(each.problem, each.name)
         if told == each.name:
             yield f"{each.name} is not finished: {each.message}"
         else:

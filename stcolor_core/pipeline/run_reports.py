@@ -169,7 +169,7 @@ def warn_of_unreferenced(
         stills: Whether the shot has stills.
         flaws: Says whether a plate frame can hold colour.
     """
-    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(span, flaws)]
+    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span), flaws)]
     grey = requested.intersection(unreferenced(spans))
     patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
     if grey.difference(patched) and not stills:
@@ -228,7 +228,7 @@ def report_flaws(
     for frame in sorted(needed):
         if flaw := flaws.of(frame):
             path = references[frame].path
-            message = describe_flaw(frame, path, flaw, can_hold_color=flaws.can_hold_color(frame))
+            message = describe_flaw(frame, path, flaw, can_hold_color=_can_hold_color([frame], flaws))
             reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
 
 
@@ -266,11 +266,15 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
         )
 
 
-def _can_hold_color(span: Span, flaws: ReferenceFlaws) -> bool:
-    """Return whether any frame of a span can hold colour, by some of its frames; True if one cannot be read."""
-    step = max(1, len(span.frames) // _LOOKED_AT)
+def _some_of(span: Span) -> Sequence[int]:
+    """Return the frames of a span that say whether it is black."""
+    return span.frames[:: max(1, len(span.frames) // _LOOKED_AT)]
+
+
+def _can_hold_color(frames: Iterable[int], flaws: ReferenceFlaws) -> bool:
+    """Return whether any of these plate frames can hold colour; True if one cannot be read, which stops no warning."""
     try:
-        return any(flaws.can_hold_color(frame) for frame in span.frames[::step])
+        return any(map(flaws.can_hold_color, frames))
     except PlateError:
         return True
 

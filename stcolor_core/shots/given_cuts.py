@@ -18,7 +18,7 @@ __all__ = ["check_cuts"]
 
 
 def check_cuts(shot: Shot, frames: Collection[int]) -> None:
-    """Check that the shot's cuts lie within its plate.
+    """Check that the shot's cuts and dissolves lie within its plate, a dissolve with all of its frames.
 
     The whole plate counts, not only the frames that the shot uses: a part of a plate may be coloured with the cuts
     of all of it. A scene may also begin at the plate's first frame, as lists of cuts often have it.
@@ -28,19 +28,25 @@ def check_cuts(shot: Shot, frames: Collection[int]) -> None:
         frames: The plate's frames that it uses.
 
     Raises:
-        BadRequest: If a cut or dissolve lies outside of the plate. It would not be found at its true place either.
+        BadRequest: If a cut lies outside of the plate, or a part of a dissolve. It would not be found at its true place
+            either, and of a dissolve's second scene there would be no frame to take the colour from.
     """
     if shot.method.cuts in ("auto", "none"):
         return
     given = parse_transitions(shot.method.cuts)
     first, last = _extent(shot.plate, frames)
     outside = {cut for cut in given.cuts if not first <= cut <= last}
-    outside.update(dissolve.first for dissolve in given.dissolves if dissolve.last < first or dissolve.first > last)
     if outside:
         raise BadRequest(
             f"No new scene can begin at frame {describe_frames(outside)} of the cuts: {shot.plate.path} has the frames "
             f"{first}-{last}. {advise('correct_cuts')}."
         )
+    for dissolve in given.dissolves:
+        if dissolve.first < first or dissolve.last > last:
+            raise BadRequest(
+                f"The dissolve {dissolve.first}-{dissolve.last} of the cuts reaches out of the plate: "
+                f"{shot.plate.path} has the frames {first}-{last}. {advise('correct_cuts')}."
+            )
 
 
 def _extent(plate: Plate, frames: Collection[int]) -> tuple[int, int]:

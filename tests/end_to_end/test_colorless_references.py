@@ -83,3 +83,18 @@ def test_painting_the_keyframe_colours_its_frames_again(
     assert shot.colorize("--json") == 0
     assert not [each for each in warnings(capsys.readouterr().out) if each["flaw"]]
     assert confidence(shot.output(FIRST)).min() == 1
+
+
+def test_an_unpainted_keyframe_is_named_before_its_damaged_plate_frame_stops_the_run(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    black_reference(shot, FIRST)
+    plate = shot.plate(FIRST)
+    plate.write_bytes(plate.read_bytes()[:-200])
+    assert shot.colorize("--json", "--cuts", "none") == 1
+    output = capsys.readouterr()
+    (warning,) = [each for each in warnings(output.out) if each["flaw"]]
+    assert (warning["frame"], warning["flaw"]) == (FIRST, "no_color")
+    assert "Paint it, or leave it out" in warning["message"]
+    assert plate.name in output.err

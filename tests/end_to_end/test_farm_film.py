@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from openjd.model import create_job, decode_job_template, preprocess_job_paramet
 from stcolor_core.cli import main
 from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.film.coloring import color_film
-from stcolor_core.film.plan_files import load_plan
+from stcolor_core.film.plan_files import load_plan, save_plan
 from stcolor_core.images import plates
 from stcolor_core.images.frame_ranges import parse_frames
 
@@ -147,6 +148,19 @@ def test_opencue_gets_a_layer_for_each_step(film: Film) -> None:
         *(("Dissolves", "Group_a"), ("Dissolves", "Group_b")),
         *(("verify", "Group_a"), ("verify", "Group_b"), ("verify", "Dissolves")),
     }
+
+
+def test_a_host_counts_a_single_scene(film: Film, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = replace(film.plan, scenes={"s001": replace(film.plan.scenes["s001"], frames="3")}, dissolves={})
+    save_plan(plan, film.folder / "film.yaml")
+    assert farm("openjd", film, "--gpus", "0") == 0
+    file = str(film.folder / "openjd/film.json")
+    capsys.readouterr()
+    assert main(["farm", "check", "--film", file]) == 0
+    assert capsys.readouterr().out == "The film can be coloured: 1 scene or dissolve, 1 task.\n"
+    list(color_film(plan, device="cpu"))
+    assert main(["farm", "verify", "--film", file]) == 0
+    assert "The only frame of 1 scene or dissolve is there and up to date." in capsys.readouterr().out
 
 
 def test_a_host_tells_what_is_wrong_with_a_film(film: Film, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,15 +112,15 @@ def test_a_setting_without_effect_is_reported(
     assert any(all(word in line for word in words) for line in warnings), warnings
 
 
-@pytest.mark.parametrize("cuts", ["40", "1003,2000", "1000", "1003,1020-1030", "900-1000"])
+@pytest.mark.parametrize("cuts", ["40", "1003,2000", "1000", "1003,1020-1030", "900-1000", "1004-1010", "990-1002"])
 def test_a_cut_outside_of_the_plate_is_refused_before_anything_is_coloured(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], cuts: str
 ) -> None:
     shot = make_shot()
     assert shot.colorize("--cuts", cuts) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
-    outside = cuts.removeprefix("1003,").partition("-")[0]
-    assert all(word in line for word in (f"frame {outside} ", "plate.####.exr", "1001-1005", "--cuts"))
+    outside = f"{'dissolve' if '-' in cuts else 'frame'} {cuts.removeprefix('1003,')} "
+    assert all(word in line for word in (outside, "plate.####.exr", "1001-1005", "--cuts"))
     assert not shot.written()
 
 

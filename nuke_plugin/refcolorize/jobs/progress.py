@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..plurals import count_of
+from ..plurals import count_of, noun_of
 
 __all__ = [
     "ASKS_ABOUT_KEYS",
@@ -161,8 +161,8 @@ def describe_colorless(frames: Sequence[int]) -> str:
         frames: The keyframes, at least one, in ascending order.
     """
     numbers = ", ".join(map(str, frames))
-    what = f"Keyframe {numbers} has no colour" if len(frames) == 1 else f"Keyframes {numbers} have no colour"
-    return f"{what}. Paint ref there, or switch the keyframe{'s' * (len(frames) > 1)} off"
+    noun, verb = noun_of(len(frames), "keyframe"), "has" if len(frames) == 1 else "have"
+    return f"{noun.capitalize()} {numbers} {verb} no colour. Paint ref there, or switch the {noun} off"
 
 
 def waits_in_queue(job: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ import nuke
 from ..core import server
 from ..core.engines import ENGINES
 from ..errors import RefColorizeError
-from ..plurals import count_of
+from ..plurals import count_of, noun_of
 from . import node_results, nodes
 from .frame_names import FrameName
 from .script_nodes import all_of_class
@@ -58,7 +58,7 @@ class Removal:
         """Return one line that names the versions, counts the inputs and gives the size."""
         names = ", ".join(path.name for path in self.versions)
         count = len(self.inputs)
-        parts = [f"version{'s' * (len(self.versions) != 1)} {names}"] if self.versions else []
+        parts = [f"{noun_of(len(self.versions), 'version')} {names}"] if self.versions else []
         parts += [count_of(count, "rendered input")] if count else []
         return f"{' and '.join(parts)}, {_format_size(self.size)}" if parts else "nothing"
 

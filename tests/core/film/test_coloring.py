@@ -141,7 +141,7 @@ def test_a_missing_frame_is_told_in_the_terms_of_the_plan_which_can_skip_it(
     save_plan(film.plan, path)
     assert main(["film", "color", str(path), "--device", "cpu", "--scene", "s001"]) == 1
     message, end = capsys.readouterr().err.splitlines()
-    assert "1 of 1 scenes and dissolves is not finished" in end
+    assert "1 of 1 scene or dissolve is not finished" in end
     assert "Frame 2 " in message and 'set "missing" of the plate to skip or hold' in message and "--" not in message
     plate = replace(film.plan.plates["film"], missing="skip")
     save_plan(replace(film.plan, plates={"film": plate}), path)

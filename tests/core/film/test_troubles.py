@@ -97,7 +97,7 @@ def test_the_run_names_the_file_once_and_at_the_end_each_scene_that_waits(
     plan = str(film.folder / "film.yaml")
     assert main(["film", "color", plan, "--device", "cpu"]) == 1
     output = capsys.readouterr()
-    assert output.err.count("film.0003.exr is truncated") == 1 and output.err.count("Write it again") == 1
+    assert output.err.count("film.0003.exr) is truncated") == 1 and output.err.count("Write it again") == 1
     key = film.folder / "keys/film.0003.exr"
     ends = output.out.splitlines()[-3:]
     assert ends == [f"s001 waits for {key}.", f"s003 waits for {key}.", "s002-s003 waits for s003."]

@@ -169,6 +169,8 @@ def test_keyframes_without_colour_are_told_in_the_status_line_or_in_the_hint() -
     shot = ShotState(1, 9, 1, (Keyframe(3, flaw="has no colour"), Keyframe(5), Keyframe(7, flaw="has no colour")))
     told = hint_text(NodeState("R", shot))
     assert told == "Keyframes 3, 7 have no colour. Paint ref there, or switch the keyframes off."
+    one = hint_text(NodeState("R", ShotState(1, 9, 1, (Keyframe(3, flaw="has no colour"), Keyframe(5)))))
+    assert one == "Keyframe 3 has no colour. Paint ref there, or switch the keyframe off."
     assert hint_text(NodeState("R", shot, status=told)) == ""
     assert hint_text(NodeState("R", shot, status="v001 is done: 9 frames")) == told
 
