@@ -12,7 +12,6 @@ all of the picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import cv2
 import numpy as np
@@ -107,20 +106,20 @@ def _belongs(colors: Plane, own: Plane, new: Plane, inside: Mask) -> bool:
     energy = float((colors * colors * told).sum())
     if energy < _LEAST_EDGES * float((colors * colors * inside).sum()) or energy <= 0:
         return False
-    sums = {
-        name: _by_tiles(product * told)
-        for name, product in (
-            ("own", own * own),
-            ("new", new * new),
-            ("both", own * new),
-            ("color own", colors * own),
-            ("color new", colors * new),
-        )
+    products = {
+        "own": own * own,
+        "new": new * new,
+        "both": own * new,
+        "color own": colors * own,
+        "color new": colors * new,
     }
-    totals = {name: float(tiles.mean()) for name, tiles in sums.items()}
-    scale = float(told.size) / energy
-    fit_own, fit_new = (totals[f"color {name}"] * np.sqrt(scale / max(totals[name], 1e-9)) for name in ("own", "new"))
-    by_own, by_new = _parts(totals)
+    sums = {name: _by_tiles(product * told) for name, product in products.items()}
+    whole = {name: np.asarray(tiles.mean(), np.float32) for name, tiles in sums.items()}
+    fit_own, fit_new = (
+        float(whole[f"color {name}"]) / np.sqrt(max(float(whole[name]) * energy / told.size, 1e-9))
+        for name in ("own", "new")
+    )
+    by_own, by_new = _parts(whole)
     if fit_new < _LEAST or fit_own > _OWN_SHARE * fit_new or by_own > _OWN_PART * by_new:
         return False
     tiles_own, tiles_new = _parts(sums)
@@ -131,7 +130,7 @@ def _belongs(colors: Plane, own: Plane, new: Plane, inside: Mask) -> bool:
     return better >= _BETTER_TILES and clear >= _CLEAR_TILES
 
 
-def _parts(sums: dict[str, Any]) -> tuple[Any, Any]:
+def _parts(sums: dict[str, Plane]) -> tuple[Plane, Plane]:
     """Return by how much of their edges the own place and the new one explain colour's, by least squares of both."""
     scale = sums["own"] * sums["new"] - sums["both"] ** 2 + 1e-4
     return (
