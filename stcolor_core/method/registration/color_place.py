@@ -37,8 +37,8 @@ _SOFT, _SOFT_PX = 0.62, 3.0
 _FARTHEST = 0.05  # of the height: no corner is moved further
 # The edges are compared where those of both places differ by so much local contrast, which must hold so much of the
 # colour's. There the new place must reach so high a correlation, of which the own has this share at most. Solved for
-# both places at once, the own explains at most a third of what the new one does; and so it is, or nearly, in tiles with
-# these shares of the edges (benchmarks/measured/method.md, "Misplaced keyframes").
+# both places at once, the own explains at most this part of what the new one does; the new one explains more, and twice
+# as much, in tiles with these shares of the edges (benchmarks/measured/method.md, "Misplaced keyframes").
 _DIFFERENT, _LEAST_EDGES = 0.5, 0.1
 _LEAST, _OWN_SHARE, _OWN_PART = 0.2, 0.72, 0.36
 _BETTER_TILES, _CLEAR_TILES, _CLEAR = 0.8, 0.6, 2.0
