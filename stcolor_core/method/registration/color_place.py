@@ -3,6 +3,10 @@
 A layer of colour over the plate, or another frame's colour with this one's luminance, looks exact by its luminance. But
 colours change where luminance does, at the edges of surfaces. So the edges of a*, b* are compared with those of L*:
 where they fit much better once moved, or on a frame nearby, the colours belong there.
+
+To move the colours of a true keyframe is worse than to leave those of a misplaced one. True colours have edges without
+luminance too, beside shadows, rims of light or folds. So the place must explain what the own place does not, in nearly
+all of the picture.
 """
 
 from __future__ import annotations
@@ -28,11 +32,19 @@ _FLAT_LIGHTNESS, _FLAT_COLOR = 0.5, 0.3  # slope a pixel of L*, and of a* and b*
 # The first look, in tiles at half that height: how much better they fit with a shift each of up to so many pixels. Some
 # true keyframes pass it too; it spares the others the search, and the frames around them from being read.
 _COARSE, _TILES, _REACH, _WORTH = 108, (4, 6), 4, 0.04
-# What correlation of the edges must be reached, and gained, and how much more of it for each pixel that a corner moves:
-# false solutions are far. They also fit a part of the picture only, such as a pattern that repeats, so a share of the
-# tiles must gain (benchmarks/measured/method.md, "Misplaced keyframes").
-_LEAST, _GAIN, _GAIN_BY_SHIFT = 0.15, 0.05, 0.011
-_LEAST_TILES = 0.72
+# Correlation of colour's own edges three pixels apart, above which they are too soft to prove a slip.
+_SOFT, _SOFT_PX = 0.62, 3.0
+_FARTHEST = 0.05  # of the height: no corner is moved further
+# The edges are compared where those of both places differ by so much local contrast, which must hold so much of the
+# colour's. There the new place must reach so high a correlation, of which the own has this share at most. Solved for
+# both places at once, the own explains at most this part of what the new one does; the new one explains more, and twice
+# as much, in tiles with these shares of the edges (benchmarks/measured/method.md, "Misplaced keyframes").
+_DIFFERENT, _LEAST_EDGES = 0.5, 0.1
+_LEAST, _OWN_SHARE, _OWN_PART = 0.2, 0.72, 0.36
+_BETTER_TILES, _CLEAR_TILES, _CLEAR = 0.8, 0.6, 2.0
+# Of the best correlation: that of other shifts, from so far on, within so far. Above it, the picture repeats.
+_REPEATED, _REPEATED_FROM, _REPEATED_TO = 0.75, 7 / 216, 20 / 216
+_GAIN = 0.02  # of the correlation in the whole picture
 
 
 def find_color_place(
@@ -61,19 +73,100 @@ def find_color_place(
     edges = _edges(resize(own, size))
     if not colors.any() or _tile_gain(edges, colors, small) < _WORTH:
         return frame, None
-    fit = 1 - affine_alignment_misfit(np.eye(2, 3), edges, colors, small)
-    moved = find_alignment(edges, colors, small)
-    best, shown = fit + _GAIN, frame
+    source, target = local_contrast(colors, small), local_contrast(edges)
+    if _softness(source) > _SOFT:
+        return frame, None
+    inside = np.ones(size, bool) if small is None else small
+    best, shown = 1 - affine_alignment_misfit(np.eye(2, 3), edges, colors, small) + _GAIN, frame
     alignment: Alignment | None = None
-    gain = (1 - moved.misfit) - fit
-    enough = max(_GAIN, _GAIN_BY_SHIFT * moved.largest_shift * _LINES / lines)
-    if moved.moves and gain >= enough and _gaining_tiles(edges, colors, moved) >= _LEAST_TILES:
-        best, alignment = 1 - moved.misfit, moved
+    moved = find_alignment(edges, colors, small)
+    if moved.moves and moved.largest_shift <= _FARTHEST * lines and 1 - moved.misfit >= best:
+        there = moved.sample(source)
+        covered = moved.sample_mask(inside)
+        if _belongs(there, moved.sample(target), target, covered) and not _repeats(there, target, covered):
+            best, alignment = 1 - moved.misfit, moved
     for other in others:
-        there = 1 - affine_alignment_misfit(np.eye(2, 3), _edges(resize(lightness_of(other), size)), colors, small)
-        if there >= best:
-            best, shown, alignment = there, other, None
-    return (frame, None) if best < _LEAST else (shown, alignment)
+        others_edges = _edges(resize(lightness_of(other), size))
+        fit = 1 - affine_alignment_misfit(np.eye(2, 3), others_edges, colors, small)
+        if fit >= best and _belongs(source, target, local_contrast(others_edges), inside):
+            best, shown, alignment = fit, other, None
+    return shown, alignment
+
+
+def _belongs(colors: Plane, own: Plane, new: Plane, inside: Mask) -> bool:
+    """Return whether edges of colour belong to those of a new place, and not to those of their own.
+
+    Args:
+        colors: Local contrast of the edges of a* and b*, shape (H, W).
+        own: That of L* where the colours are.
+        new: That of L* where they may belong.
+        inside: What counts, shape (H, W), bool.
+    """
+    told = (inside & (np.abs(own - new) > _DIFFERENT)).astype(np.float32)
+    energy = float((colors * colors * told).sum())
+    if energy < _LEAST_EDGES * float((colors * colors * inside).sum()) or energy <= 0:
+        return False
+    products = {
+        "own": own * own,
+        "new": new * new,
+        "both": own * new,
+        "color own": colors * own,
+        "color new": colors * new,
+    }
+    sums = {name: _by_tiles(product * told) for name, product in products.items()}
+    whole = {name: np.asarray(tiles.mean(), np.float32) for name, tiles in sums.items()}
+    fit_own, fit_new = (
+        float(whole[f"color {name}"]) / np.sqrt(max(float(whole[name]) * energy / told.size, 1e-9))
+        for name in ("own", "new")
+    )
+    by_own, by_new = _parts(whole)
+    if fit_new < _LEAST or fit_own > _OWN_SHARE * fit_new or by_own > _OWN_PART * by_new:
+        return False
+    tiles_own, tiles_new = _parts(sums)
+    weight = np.sqrt(_by_tiles(colors * colors * told) * sums["new"])
+    better, clear = (
+        float(weight[tiles_new > factor * tiles_own].sum()) / max(float(weight.sum()), 1e-6) for factor in (1.0, _CLEAR)
+    )
+    return better >= _BETTER_TILES and clear >= _CLEAR_TILES
+
+
+def _parts(sums: dict[str, Plane]) -> tuple[Plane, Plane]:
+    """Return by how much of their edges the own place and the new one explain colour's, by least squares of both."""
+    scale = sums["own"] * sums["new"] - sums["both"] ** 2 + 1e-4
+    return (
+        (sums["new"] * sums["color own"] - sums["both"] * sums["color new"]) / scale,
+        (sums["own"] * sums["color new"] - sums["both"] * sums["color own"]) / scale,
+    )
+
+
+def _correlations(first: Plane, second: Plane, size: tuple[int, int]) -> Plane:
+    """Return the correlation of two pictures for every shift around none, in the middle, unscaled."""
+    product = np.fft.rfft2(first, size) * np.conj(np.fft.rfft2(second, size))
+    return np.asarray(np.fft.fftshift(np.fft.irfft2(product, size)), np.float32)
+
+
+def _distances(size: tuple[int, int]) -> Plane:
+    """Return the distance of each pixel from the middle, shape (H, W), px."""
+    y, x = np.ogrid[: size[0], : size[1]]
+    return np.asarray(np.hypot(y - size[0] // 2, x - size[1] // 2), np.float32)
+
+
+def _softness(edges: Plane) -> float:
+    """Return how alike the local contrast of edges is to itself a few pixels beside, 0..1."""
+    size = (edges.shape[0] + 8, edges.shape[1] + 8)
+    found = _correlations(edges, edges, size)
+    around = np.abs(_distances(size) - _SOFT_PX) < 0.5
+    return float(found[around].mean() / max(float(found.max()), 1e-9))
+
+
+def _repeats(colors: Plane, target: Plane, inside: Mask) -> bool:
+    """Return whether edges that are in place would fit elsewhere nearly as well."""
+    lines, reach = len(target), round(_REPEATED_TO * len(target))
+    size = (lines + reach, target.shape[1] + reach)
+    found = _correlations(target * inside, colors * inside, size)
+    distance = _distances(size)
+    elsewhere = (distance >= _REPEATED_FROM * lines) & (distance <= reach)
+    return float(found[elsewhere].max()) > _REPEATED * float(found[size[0] // 2, size[1] // 2])
 
 
 def _edges(*planes: Plane, flat: float = _FLAT_LIGHTNESS) -> Plane:
@@ -109,14 +202,6 @@ def _tile_gain(lightness_edges: Plane, color_edges: Plane, known: Mask | None) -
             shifted = cv2.warpAffine(source, np.array([[1, 0, dx], [0, 1, dy]], np.float32), size[::-1])
             best = np.maximum(best, _by_tiles(target * shifted))
     return float((best - still).sum()) / max(float(_energy(target, source).sum()), 1e-6)
-
-
-def _gaining_tiles(lightness_edges: Plane, color_edges: Plane, moved: Alignment) -> float:
-    """Return the share of the picture, by tiles and their edges, in which the edges fit better once moved, 0..1."""
-    target, source = local_contrast(lightness_edges), local_contrast(color_edges)
-    better = _by_tiles(target * moved.sample(source)) > _by_tiles(target * source)
-    energy = _energy(target, source)
-    return float(energy[better].sum()) / max(float(energy.sum()), 1e-6)
 
 
 def _energy(target: Plane, source: Plane) -> Plane:

@@ -57,7 +57,7 @@ def test_a_keyframe_of_one_tint_or_none_stays(tint: tuple[float, float]) -> None
 
 @pytest.mark.parametrize(
     ("shift", "angle", "scale"),
-    [((5, 0), 0, 1), ((-3, 4), 0, 1), ((0, 0), 2, 1), ((0, 0), 0, 1.04), ((4, -2), -1, 0.97)],
+    [((5, 0), 0, 1), ((-3, 4), 0, 1), ((0, 0), 2, 1), ((0, 0), 0, 1.04), ((2, -1), -1, 0.98)],
 )
 def test_a_layer_of_colour_beside_the_plate_is_moved_onto_it(
     shift: tuple[int, int], angle: float, scale: float
@@ -71,6 +71,64 @@ def test_a_layer_of_colour_beside_the_plate_is_moved_onto_it(
     before = float(np.linalg.norm(ab - true, axis=-1)[8:-8, 16:-16].mean())
     assert error(found, lightness, ab, true) < 0.35 * before
     assert "beside the plate's edges" in found.describe(3, lines=HEIGHT)
+
+
+@pytest.mark.parametrize("shift", [12, 30])
+def test_no_colour_is_moved_far(shift: int) -> None:
+    lightness, true = PAN[3]
+    ab = np.roll(true, (shift, shift // 2), axis=(0, 1))
+    found = register(lightness, ab, 3)
+    assert found.alignment is None
+
+
+def in_light(kind: str, step: int, seed: int) -> tuple[Plane, Chroma]:
+    """True colours as grey as their ground, whose luminance has its edges beside them."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    lab = np.full((HEIGHT, WIDTH, 3), (55, 1, 6), np.float32)
+    if kind == "stripes":  # of a cloth, beside its folds, which have the same period
+        phase = 2 * np.pi * y / 20 + 0.5 * np.sin(x / 30 + step / 3)
+        lab[..., 0] += 10 * np.sin(phase)
+        lab[..., 1] = 30 * np.sign(np.sin(phase - np.pi / 2))
+    else:
+        beside, light = {"rim light": ((-4, -2), 92), "shadow": ((5, 3), 25)}[kind]
+        for _ in range(9):
+            centre = np.array([rng.integers(10, WIDTH - 10) + 2 * step, rng.integers(15, HEIGHT - 15)])
+            radius = int(rng.integers(9, 22))
+            color = [float(value) for value in (*rng.uniform(52, 58, 1), *rng.uniform(-50, 50, 2))]
+            planes = cv2.split(lab)
+            cv2.circle(planes[0], (centre + beside).tolist(), radius, float(light), -1)
+            lab = cv2.merge(planes)
+            cv2.circle(lab, centre.tolist(), radius, color, -1)
+    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8), np.float32)
+    grain = rng.normal(0, 0.4, lab.shape[:2]).astype(np.float32)
+    return np.ascontiguousarray(lab[..., 0] + grain), np.ascontiguousarray(lab[..., 1:])
+
+
+@pytest.mark.parametrize("softness", [0, 2])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["stripes", "rim light", "shadow"])
+def test_true_colours_beside_edges_of_light_stay(kind: str, seed: int, softness: float) -> None:
+    frames = [in_light(kind, step, seed) for step in range(-3, 4)]
+    lightness, ab = frames[3]
+    painted = cv2.GaussianBlur(ab, (0, 0), softness) if softness else ab
+    found = find_registration(
+        np.dstack([lightness, painted]).astype(np.float32),
+        None,
+        frame=3,
+        others=[0, 1, 2, 4, 5, 6],
+        lightness_of=lambda index: frames[index][0],
+    )
+    assert found == Registration(3)
+
+
+@pytest.mark.parametrize("blocks", ["hard", "soft"])
+@pytest.mark.parametrize("seed", range(3))
+def test_coarse_chroma_stays(blocks: str, seed: int) -> None:
+    lightness, ab = picture(seed)
+    small = cv2.resize(ab, (WIDTH // 8, HEIGHT // 8), interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_NEAREST if blocks == "hard" else cv2.INTER_LINEAR
+    assert register(lightness, cv2.resize(small, (WIDTH, HEIGHT), interpolation=how), 3).alignment is None
 
 
 @pytest.mark.parametrize("off", [-3, -1, 2, 4])
