@@ -24,11 +24,11 @@ from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
 from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
-from stcolor_core.evaluation.requirements import require_frames_to_color, require_memory
+from stcolor_core.evaluation.requirements import describe_gaps, require_frames_to_color, require_memory
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
 from stcolor_core.evaluation.stored_pictures import StoredPicture, named_space
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
-from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
+from stcolor_core.evaluation.tables import format_more, format_notes, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
 
@@ -178,6 +178,13 @@ def evaluate(
             raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
     if trace is not None:
         _require_traceable(tasks, trace)
+    for line in dict.fromkeys(
+        [
+            *_describe_empty_folders(directory, names),
+            *(line for task in tasks for line in describe_gaps(task.sequence, task.count)),
+        ]
+    ):
+        tqdm.write(f"stcolor: {line}", file=sys.stderr)
     results: dict[str, dict[str, dict[str, Measurement]]] = {
         protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
     }
@@ -370,9 +377,16 @@ def _read_sequences(
     return sequences
 
 
+def _describe_empty_folders(directory: Path, names: Sequence[str] | None) -> list[str]:
+    return [
+        f"{directory / name} holds neither a picture nor a movie, so it is left out. Fill it, or remove it."
+        for name in (datasets.empty_folders(directory) if names is None else ())
+    ]
+
+
 def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:
     return {variant: dict(sorted(measurements.items())) for variant, measurements in variants.items()}
 
 
 def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
-    return f"{format_table(name, scores_of(variants))}\n\n{format_more(name, variants)}"
+    return "\n\n".join([format_table(name, scores_of(variants)), format_more(name, variants), format_notes(variants)])
