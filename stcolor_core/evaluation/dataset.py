@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from math import gcd
+from math import ceil, gcd
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from stcolor_core.movies.reader import open_movie
 __all__ = ["DatasetSequence", "empty_folders", "read_dataset", "sequence_names"]
 
 _MASK_TYPES = (".jpg", ".jpeg", ".png")
+_WIDE_SCREEN, _SAME_ASPECT = 16 / 9, 0.01
+_LEAST_WIDTH = 16  # px
 _NUMBER = re.compile(r"\d+$")
 
 
@@ -66,6 +68,32 @@ class DatasetSequence:
             PlateError: If the file is not a picture.
         """
         return self._stored(0).size
+
+    def with_lines(self, lines: int) -> DatasetSequence:
+        """Return the sequence resized to a height, at its own aspect.
+
+        An aspect within 1 % of 16:9 is taken as 16:9: the figures of DAVIS, 854 x 480, are those at 384 x 216. A
+        sequence that has this height is not resized.
+
+        Args:
+            lines: Height in pixels.
+
+        Raises:
+            BadRequest: If the result is narrower than 16 px.
+            PlateError: If the first picture cannot be read.
+        """
+        width, height = self.native_size
+        if height == lines:
+            return replace(self, size=self.native_size)
+        aspect = width / height
+        if abs(aspect / _WIDE_SCREEN - 1) <= _SAME_ASPECT:
+            aspect = _WIDE_SCREEN
+        if aspect * lines < _LEAST_WIDTH:
+            raise BadRequest(
+                f"The clip {self.name}, {width} x {height}, is {aspect * lines:.0f} px wide at --lines {lines}. Give "
+                f"--lines {ceil(_LEAST_WIDTH / aspect)} or more, or leave it out."
+            )
+        return replace(self, size=(round(aspect * lines), lines))
 
     def missing_numbers(self, count: int) -> list[range]:
         """Return the frame numbers that the pictures leave out, in runs from the first to the last of each.

@@ -34,7 +34,7 @@ from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_d
 
 __all__ = ["evaluate", "load_clip"]
 
-_SIZE = (384, 216)  # width and height of the tables' pictures, px
+_LINES = 216  # of the tables' pictures
 _LEAST_LINES, _MOST_LINES = 16, 4320
 _MOST_WORKERS = 256
 _FILM_SEED = 8
@@ -105,7 +105,7 @@ def evaluate(
     output: Path | None = None,
     device: torch.device,
     names: Sequence[str] | None = None,
-    lines: int = _SIZE[1],
+    lines: int = _LINES,
     old_film: bool = False,
     colorspace: str | None = None,
     workers: int = 1,
@@ -126,7 +126,7 @@ def evaluate(
             it up again. None for none.
         device: Device that the models run on.
         names: Sequences to use; None for all.
-        lines: Height of the pictures in pixels; the tables' is 216.
+        lines: Height of the pictures in pixels, see `DatasetSequence.with_lines`; the tables' is 216.
         old_film: Whether to simulate old film, see `film.FilmWear`.
         colorspace: That of the data set's files, see `StoredPicture.read`; None for their types' defaults.
         workers: Number of processes, 1 or more.
@@ -137,10 +137,10 @@ def evaluate(
         against: Folders with the results of other tools, see `other_tools`.
 
     Raises:
-        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
-            protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
-            are wanted without an output folder or matplotlib; if results of other tools are missing; or if a clip does
-            not fit into memory.
+        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a clip is
+            too narrow at that height, a protocol leaves nothing to colour in a clip, no clip has one of `strips` as a
+            frame to colour, or pictures are wanted without an output folder or matplotlib; if results of other tools
+            are missing; or if a clip does not fit into memory.
         ColorError: If the colour space is unknown, or has to be named.
         PlateError: If a picture or a movie cannot be read.
         OutputError: If the output cannot be written.
@@ -156,10 +156,9 @@ def evaluate(
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
     others = name_folders(against, variants)
-    width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     tasks: list[_Task] = []
     for protocol in chosen:
-        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names, colorspace=colorspace)
+        sequences = _read_sequences(directory, protocol, lines=lines, names=names, colorspace=colorspace)
         require_frames_to_color(protocol, sequences)
         require_memory(protocol, sequences, workers=workers)
         for variant in variants:
@@ -351,7 +350,7 @@ def _read_sequences(
     directory: Path,
     protocol: Protocol,
     *,
-    size: tuple[int, int],
+    lines: int,
     names: Sequence[str] | None,
     colorspace: str | None,
 ) -> list[datasets.DatasetSequence]:
@@ -360,7 +359,8 @@ def _read_sequences(
     if protocol.sequences is not None:
         known = datasets.sequence_names(directory)
         chosen = [name for name in names or known if name in protocol.sequences or name not in known]
-    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=chosen, colorspace=colorspace)
+    found = datasets.read_dataset(directory, names=chosen, colorspace=colorspace)
+    sequences = [sequence.with_lines(lines) for sequence in found]
     if protocol.sequences is None:
         return sequences
     if not sequences:
