@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_
 from stcolor_core.evaluation.tables import format_more, format_notes, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
+from stcolor_core.evaluation.worker_processes import open_workers
 
 __all__ = ["evaluate", "load_clip"]
 
@@ -255,20 +255,18 @@ def _measure_here(tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Measurement]]
 
 
 def _measure_in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Measurement]]:
-    # spawn: a fork would copy the locks of torch's and OpenCV's threads, and is not there on Windows
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as executor:
-        try:
+    if not tasks:
+        return
+    try:
+        with open_workers(min(workers, len(tasks)), _begin_worker) as executor:
             futures: dict[Future[Measurement], _Task] = {executor.submit(_measure, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise StcolorError(
-                "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
-                "--output, what was measured is kept."
-            ) from None
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+    except BrokenProcessPool:
+        raise StcolorError(
+            "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
+            "--output, what was measured is kept."
+        ) from None
 
 
 def _begin_worker() -> None:
