@@ -43,7 +43,9 @@ def add_command(commands: Any) -> None:
         metavar="FOLDER",
         help="results of other tools to measure beside: a folder of pictures or a movie for each clip, by its name",
     )
-    parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
+    parser.add_argument(
+        "--lines", type=int, default=216, help="height of the pictures; each clip keeps its aspect (%(default)s)"
+    )
     parser.add_argument("--old-film", action="store_true", help="add grain, flicker, gate weave and scratches")
     parser.add_argument(
         "--colorspace",

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
+from math import ceil, gcd
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.movies.names import MOVIE_TYPES, is_movie
 from stcolor_core.movies.reader import open_movie
 
-__all__ = ["DatasetSequence", "read_dataset", "sequence_names"]
+__all__ = ["DatasetSequence", "empty_folders", "read_dataset", "sequence_names"]
 
 _MASK_TYPES = (".jpg", ".jpeg", ".png")
+_WIDE_SCREEN, _SAME_ASPECT = 16 / 9, 0.01
+_LEAST_WIDTH = 16  # px
 _NUMBER = re.compile(r"\d+$")
 
 
@@ -56,7 +60,7 @@ class DatasetSequence:
     def __len__(self) -> int:
         return len(self.files) if self.movie_frames is None else self.movie_frames
 
-    @property
+    @cached_property
     def native_size(self) -> tuple[int, int]:
         """Return (width, height) in pixels of the first frame on disk.
 
@@ -64,6 +68,50 @@ class DatasetSequence:
             PlateError: If the file is not a picture.
         """
         return self._stored(0).size
+
+    def with_lines(self, lines: int) -> DatasetSequence:
+        """Return the sequence resized to a height, at its own aspect.
+
+        An aspect within 1 % of 16:9 is taken as 16:9: the figures of DAVIS, 854 x 480, are those at 384 x 216. A
+        sequence that has this height is not resized.
+
+        Args:
+            lines: Height in pixels.
+
+        Raises:
+            BadRequest: If the result is narrower than 16 px.
+            PlateError: If the first picture cannot be read.
+        """
+        width, height = self.native_size
+        if height == lines:
+            return replace(self, size=self.native_size)
+        aspect = width / height
+        if abs(aspect / _WIDE_SCREEN - 1) <= _SAME_ASPECT:
+            aspect = _WIDE_SCREEN
+        if aspect * lines < _LEAST_WIDTH:
+            raise BadRequest(
+                f"The clip {self.name}, {width} x {height}, is {aspect * lines:.0f} px wide at --lines {lines}. Give "
+                f"--lines {ceil(_LEAST_WIDTH / aspect)} or more, or leave it out."
+            )
+        return replace(self, size=(round(aspect * lines), lines))
+
+    def missing_numbers(self, count: int) -> list[range]:
+        """Return the frame numbers that the pictures leave out, in runs from the first to the last of each.
+
+        A step that all numbers share, such as every fifth frame, leaves nothing out. Nothing is known of a movie, or of
+        names that differ in more than the number at their end.
+
+        Args:
+            count: How many of the frames are looked at, from the first.
+        """
+        names = [_NUMBER.split(path.stem)[0] for path in self.files[:count]]
+        found = [_NUMBER.search(path.stem) for path in self.files[:count]]
+        numbers = [int(match[0]) for match in found if match]
+        if self.movie_frames is not None or len(numbers) < len(names) or len(set(names)) > 1:
+            return []
+        pairs = list(pairwise(numbers))
+        step = gcd(*(after - before for before, after in pairs))
+        return [range(before + step, after - step + 1) for before, after in pairs if after - before > step]
 
     def frame_name(self, index: int) -> str:
         """Return the name of a frame: its file's without the extension, or its number in a movie from 00000.
@@ -80,10 +128,18 @@ class DatasetSequence:
             index: Frame index, from 0.
 
         Raises:
-            PlateError: If the file is not a picture, or the movie is damaged there.
+            PlateError: If the file is not a picture, if it has another size than the first, or the movie is damaged
+                there.
             ColorError: As `StoredPicture.read` does.
         """
-        return resize(self._stored(index).read(self.colorspace), self.size[::-1])
+        picture = self._stored(index).read(self.colorspace)
+        height, width = picture.shape[:2]
+        if (width, height) != self.native_size:  # stretched, it would be measured as if it had been so
+            raise PlateError(
+                f"{self._stored(index).path} has {width} x {height} px, but the first picture of its clip has "
+                f"{self.native_size[0]} x {self.native_size[1]}. Give all frames of the clip one size."
+            )
+        return resize(picture, self.size[::-1])
 
     def mask(self, index: int) -> Mask:
         """Return the pixels of a frame that objects cover by half or more, (H, W) bool.
@@ -159,7 +215,7 @@ def read_dataset(
     Raises:
         BadRequest: If the size is empty, the folder holds no such sequence, two have one name, masks do not match the
             frames, or PyAV is missing for a movie.
-        PlateError: If a movie cannot be read.
+        PlateError: If a movie cannot be read, or was cut short.
     """
     if width < 1 or height < 1:
         raise BadRequest(f"The evaluation size {width}x{height} is empty. Give both a width and a height above 0.")
@@ -187,6 +243,20 @@ def sequence_names(directory: Path) -> list[str]:
     return list(_find_sequences(directory))
 
 
+def empty_folders(directory: Path) -> list[str]:
+    """Return the names of the folders that hold neither a picture nor a movie, in order.
+
+    Args:
+        directory: As for `read_dataset`.
+    """
+    folders = (path for path in sorted(directory.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return [path.name for path in folders if not _holds_frames(path)]
+
+
+def _holds_frames(folder: Path) -> bool:
+    return any(list_files(folder, types) for types in (PICTURE_TYPES, MOVIE_TYPES))
+
+
 def _find_sequences(directory: Path) -> dict[str, Path]:
     """Return the folder or the movie of each sequence by its name, in order."""
     if not directory.is_dir():
@@ -199,7 +269,7 @@ def _find_sequences(directory: Path) -> dict[str, Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            name, holds = path.name, any(list_files(path, types) for types in (PICTURE_TYPES, MOVIE_TYPES))
+            name, holds = path.name, _holds_frames(path)
         else:
             name, holds = path.stem, is_movie(path)
         if holds and name in found:
@@ -228,7 +298,13 @@ def _open_sequence(
     if path.is_dir():
         remedy = "Leave one there, or give that folder as the data set."
         movie = the_only_movie(list_files(path, MOVIE_TYPES), name, remedy=remedy)
-    count = open_movie(movie).info.count
+    info = open_movie(movie).info
+    count = info.count
+    if info.announced is not None and info.announced > count + 1:  # a header's duration may be rounded up
+        raise PlateError(
+            f"{movie} holds {count} of the {info.announced} frames that its header announces: it was cut short. "
+            "Copy or export it again."
+        )
     return DatasetSequence(name, (movie,), _movie_masks(movie, count, mask_folder), size, count, colorspace)
 
 

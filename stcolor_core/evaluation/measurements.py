@@ -107,6 +107,7 @@ def to_plain(measurement: Measurement) -> dict[str, Any]:
         "score": {name: plain_number(value) for name, value in asdict(measurement.score).items()},
         "curve": measurement.curve.tolist(),
         "reliability": [getattr(reliability, name).tolist() for name in ("count", "confidence", "correct")],
+        "frames": measurement.frames,
         "features": None if features is None else base64.b64encode(features.astype("<f4").tobytes()).decode("ascii"),
     }
 
@@ -127,7 +128,7 @@ def from_plain(plain: dict[str, Any]) -> Measurement:
     )
     coded = plain["features"]
     features = None if coded is None else np.frombuffer(base64.b64decode(coded), "<f4").reshape(2, -1, _FEATURES)
-    return Measurement(score, np.asarray(plain["curve"], np.float64), reliability, features)
+    return Measurement(score, np.asarray(plain["curve"], np.float64), reliability, int(plain["frames"]), features)
 
 
 def plain_number(value: float) -> float | str | None:

@@ -9,12 +9,29 @@ import psutil
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.protocol import Protocol
+from stcolor_core.images.frame_ranges import describe_runs
 from stcolor_core.plurals import count_of
 
-__all__ = ["require_frames_to_color", "require_memory"]
+__all__ = ["describe_gaps", "require_frames_to_color", "require_memory"]
 
 _BYTES_PER_PIXEL = 24  # float32 of R, G, B, L*, a* and b* in `clip.Clip`
 _GIB = 2**30
+
+
+def describe_gaps(sequence: DatasetSequence, count: int) -> list[str]:
+    """Return a warning if the pictures of a clip leave out frames, else nothing.
+
+    Args:
+        sequence: The clip.
+        count: How many of its frames are used.
+    """
+    missing = sequence.missing_numbers(count)
+    if not missing:
+        return []
+    return [
+        f"The clip {sequence.name} lacks frame {describe_runs(missing)} in {sequence.files[0].parent}: the frames "
+        "before and after are measured as if they followed each other. Add what is missing, or leave the clip out."
+    ]
 
 
 def require_frames_to_color(protocol: Protocol, sequences: Sequence[DatasetSequence]) -> None:

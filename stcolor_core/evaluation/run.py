@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +23,18 @@ from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
 from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
-from stcolor_core.evaluation.requirements import require_frames_to_color, require_memory
+from stcolor_core.evaluation.requirements import describe_gaps, require_frames_to_color, require_memory
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
 from stcolor_core.evaluation.stored_pictures import StoredPicture, named_space
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
-from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
+from stcolor_core.evaluation.tables import format_more, format_notes, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
+from stcolor_core.evaluation.worker_processes import open_workers
 
 __all__ = ["evaluate", "load_clip"]
 
-_SIZE = (384, 216)  # width and height of the tables' pictures, px
+_LINES = 216  # of the tables' pictures
 _LEAST_LINES, _MOST_LINES = 16, 4320
 _MOST_WORKERS = 256
 _FILM_SEED = 8
@@ -105,7 +105,7 @@ def evaluate(
     output: Path | None = None,
     device: torch.device,
     names: Sequence[str] | None = None,
-    lines: int = _SIZE[1],
+    lines: int = _LINES,
     old_film: bool = False,
     colorspace: str | None = None,
     workers: int = 1,
@@ -126,7 +126,7 @@ def evaluate(
             it up again. None for none.
         device: Device that the models run on.
         names: Sequences to use; None for all.
-        lines: Height of the pictures in pixels; the tables' is 216.
+        lines: Height of the pictures in pixels, see `DatasetSequence.with_lines`; the tables' is 216.
         old_film: Whether to simulate old film, see `film.FilmWear`.
         colorspace: That of the data set's files, see `StoredPicture.read`; None for their types' defaults.
         workers: Number of processes, 1 or more.
@@ -137,10 +137,10 @@ def evaluate(
         against: Folders with the results of other tools, see `other_tools`.
 
     Raises:
-        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
-            protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
-            are wanted without an output folder or matplotlib; if results of other tools are missing; or if a clip does
-            not fit into memory.
+        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a clip is
+            too narrow at that height, a protocol leaves nothing to colour in a clip, no clip has one of `strips` as a
+            frame to colour, or pictures are wanted without an output folder or matplotlib; if results of other tools
+            are missing; or if a clip does not fit into memory.
         ColorError: If the colour space is unknown, or has to be named.
         PlateError: If a picture or a movie cannot be read.
         OutputError: If the output cannot be written.
@@ -156,10 +156,9 @@ def evaluate(
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
     others = name_folders(against, variants)
-    width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     tasks: list[_Task] = []
     for protocol in chosen:
-        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names, colorspace=colorspace)
+        sequences = _read_sequences(directory, protocol, lines=lines, names=names, colorspace=colorspace)
         require_frames_to_color(protocol, sequences)
         require_memory(protocol, sequences, workers=workers)
         for variant in variants:
@@ -178,6 +177,13 @@ def evaluate(
             raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
     if trace is not None:
         _require_traceable(tasks, trace)
+    for line in dict.fromkeys(
+        [
+            *_describe_empty_folders(directory, names),
+            *(line for task in tasks for line in describe_gaps(task.sequence, task.count)),
+        ]
+    ):
+        tqdm.write(f"stcolor: {line}", file=sys.stderr)
     results: dict[str, dict[str, dict[str, Measurement]]] = {
         protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
     }
@@ -249,20 +255,18 @@ def _measure_here(tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Measurement]]
 
 
 def _measure_in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Measurement]]:
-    # spawn: a fork would copy the locks of torch's and OpenCV's threads, and is not there on Windows
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as executor:
-        try:
+    if not tasks:
+        return
+    try:
+        with open_workers(min(workers, len(tasks)), _begin_worker) as executor:
             futures: dict[Future[Measurement], _Task] = {executor.submit(_measure, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise StcolorError(
-                "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
-                "--output, what was measured is kept."
-            ) from None
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+    except BrokenProcessPool:
+        raise StcolorError(
+            "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
+            "--output, what was measured is kept."
+        ) from None
 
 
 def _begin_worker() -> None:
@@ -344,7 +348,7 @@ def _read_sequences(
     directory: Path,
     protocol: Protocol,
     *,
-    size: tuple[int, int],
+    lines: int,
     names: Sequence[str] | None,
     colorspace: str | None,
 ) -> list[datasets.DatasetSequence]:
@@ -353,7 +357,8 @@ def _read_sequences(
     if protocol.sequences is not None:
         known = datasets.sequence_names(directory)
         chosen = [name for name in names or known if name in protocol.sequences or name not in known]
-    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=chosen, colorspace=colorspace)
+    found = datasets.read_dataset(directory, names=chosen, colorspace=colorspace)
+    sequences = [sequence.with_lines(lines) for sequence in found]
     if protocol.sequences is None:
         return sequences
     if not sequences:
@@ -370,9 +375,16 @@ def _read_sequences(
     return sequences
 
 
+def _describe_empty_folders(directory: Path, names: Sequence[str] | None) -> list[str]:
+    return [
+        f"{directory / name} holds neither a picture nor a movie, so it is left out. Fill it, or remove it."
+        for name in (datasets.empty_folders(directory) if names is None else ())
+    ]
+
+
 def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:
     return {variant: dict(sorted(measurements.items())) for variant, measurements in variants.items()}
 
 
 def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
-    return f"{format_table(name, scores_of(variants))}\n\n{format_more(name, variants)}"
+    return "\n\n".join([format_table(name, scores_of(variants)), format_more(name, variants), format_notes(variants)])

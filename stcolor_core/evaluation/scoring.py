@@ -100,12 +100,14 @@ class Measurement:
         score: The figures.
         curve: Share of outliers at each of `THRESHOLDS`, the mean over frames, (32,), 0..1.
         reliability: How often pixels of each confidence are correct; empty if the method has no confidence.
+        frames: How many frames were measured.
         features: Features of the true and of the coloured frames for the FID, (2, N, 2048); None without its weights.
     """
 
     score: Score
     curve: NDArray[np.float64]
     reliability: Reliability
+    frames: int
     features: NDArray[np.float32] | None = None
 
 
@@ -172,7 +174,7 @@ def measure_pictures(
         true_cdc=color_metrics.color_distribution_consistency([*map(color_metrics.color_histograms, clip.rgb)]),
     )
     return Measurement(
-        score, np.mean(curve, axis=0), reliability, np.array(features).swapaxes(0, 1) if features else None
+        score, np.mean(curve, axis=0), reliability, len(rows), np.array(features).swapaxes(0, 1) if features else None
     )
 
 

@@ -15,7 +15,16 @@ from stcolor_core.evaluation.metrics import Reliability
 from stcolor_core.evaluation.perceptual import frechet_distance
 from stcolor_core.evaluation.scoring import THRESHOLDS, Measurement, Score, nanmean
 
-__all__ = ["Results", "fid", "format_more", "format_table", "merge_reliability", "scores_of", "write_results"]
+__all__ = [
+    "Results",
+    "fid",
+    "format_more",
+    "format_notes",
+    "format_table",
+    "merge_reliability",
+    "scores_of",
+    "write_results",
+]
 
 Results: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Measurement]]]
 """Protocol -> variant -> sequence -> what was measured."""
@@ -78,6 +87,20 @@ def format_more(name: str, variants: Mapping[str, Mapping[str, Measurement]]) ->
     return _markdown([name, *(title for title, _ in _MORE.values()), "FID"], rows)
 
 
+def format_notes(variants: Mapping[str, Mapping[str, Measurement]]) -> str:
+    """Return what the tables of a protocol are of: the frames of each clip, and how many clips have masks.
+
+    Args:
+        variants: Measurements by variant and sequence; at least one variant.
+    """
+    by_sequence = next(iter(variants.values()))
+    notes = [f"Frames measured: {', '.join(f'{name} {one.frames}' for name, one in by_sequence.items())}."]
+    masked = sum(not np.isnan([one.score.inner, one.score.outer]).all() for one in by_sequence.values())
+    if 0 < masked < len(by_sequence):
+        notes.append(f"Masks for {masked} of {len(by_sequence)} clips: inner and outer are means over these alone.")
+    return "\n\n".join(notes)
+
+
 def fid(measurements: Iterable[Measurement]) -> float:
     """Return the FID over the frames of several clips; NaN if their features are not known.
 
@@ -130,7 +153,10 @@ def write_results(output: Path, results: Results) -> None:
     plain = {
         protocol: {
             variant: {
-                sequence: {name: plain_number(value) for name, value in asdict(measurement.score).items()}
+                sequence: {
+                    "frames": measurement.frames,
+                    **{name: plain_number(value) for name, value in asdict(measurement.score).items()},
+                }
                 for sequence, measurement in measurements.items()
             }
             for variant, measurements in variants.items()
@@ -140,7 +166,7 @@ def write_results(output: Path, results: Results) -> None:
     write_text(output / "results.json", json.dumps(plain, indent=2) + "\n")
     tables = []
     for protocol, variants in results.items():
-        tables += [format_table(protocol, scores_of(variants)), format_more(protocol, variants)]
+        tables += [format_table(protocol, scores_of(variants)), format_more(protocol, variants), format_notes(variants)]
     write_text(output / "tables.md", "\n\n".join(tables) + "\n")
     write_text(output / "outliers.csv", "".join(f"{line}\n" for line in _outlier_lines(results)))
     write_text(output / "reliability.csv", "".join(f"{line}\n" for line in _reliability_lines(results)))

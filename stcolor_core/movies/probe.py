@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ __all__ = ["FrameIndex", "MovieInfo", "probe", "reading"]
 _JITTER = 0.02  # of a frame: how far a frame may lie from its place at a constant rate, besides the rounding of clocks
 _MOST_PIXELS = 2**28
 _UNTAGGED = (2, 0)
+_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")  # of a Matroska stream
 _FIELD_ORDERS = (2, 3, 4, 5)  # FFmpeg's: top or bottom field coded first, top or bottom shown first
 
 
@@ -55,6 +57,8 @@ class MovieInfo:
         interlaced: Whether it is flagged as interlaced.
         index: Where the frames lie.
         stream: The number of its stream in the file.
+        announced: Number of frames by the header of a Matroska, AVI or MXF file, which is more than `count` if the file
+            was cut short; None if the header does not say it.
     """
 
     path: Path
@@ -70,6 +74,7 @@ class MovieInfo:
     interlaced: bool
     index: FrameIndex
     stream: int
+    announced: int | None = None
 
     @property
     def first_frame(self) -> int:
@@ -149,6 +154,7 @@ def probe(path: Path) -> MovieInfo:
             interlaced=bool(frame.interlaced_frame) or int(getattr(context, "field_order", 0) or 0) in _FIELD_ORDERS,
             index=index,
             stream=stream.index,
+            announced=_announced_frames(stream, container, index, rate),
         )
 
 
@@ -230,6 +236,31 @@ def _build_index(stream: Any, container: Any, path: Path) -> FrameIndex:
         raise PlateError(f"{path} has no frames. Export it again.")
     packets.sort()
     return FrameIndex(tuple(shown for shown, _ in packets), tuple(seek for _, seek in packets))
+
+
+def _announced_frames(stream: Any, container: Any, index: FrameIndex, rate: Fraction) -> int | None:
+    """Return how many frames the header announces; None where it need not be the number of those that are shown.
+
+    The index of other types, such as MOV, is whole or the file cannot be opened.
+    """
+    kinds = container.format.name.split(",")
+    if "avi" in kinds:
+        return int(stream.frames) or None
+    if "mxf" in kinds:
+        is_by_frame = stream.duration and Fraction(stream.time_base) * rate == 1
+        return int(stream.duration) if is_by_frame else None
+    if "matroska" not in kinds:
+        return None
+    duration = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if duration is not None:
+        hours, minutes, seconds = map(Fraction, duration.groups())
+        end = 3600 * hours + 60 * minutes + seconds
+    elif len(container.streams) == 1 and container.duration:
+        end = Fraction(container.duration, 1_000_000)
+    else:
+        return None  # that of the whole file may be the sound's
+    start = max(Fraction(0), index.times[0] * Fraction(stream.time_base))
+    return round((end - start) * rate)
 
 
 def _constant_rate(stream: Any, index: FrameIndex, path: Path) -> Fraction:

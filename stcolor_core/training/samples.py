@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +30,7 @@ from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, make_synthetic_clip
+from stcolor_core.evaluation.worker_processes import open_workers
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
@@ -138,7 +137,7 @@ def make_samples(
         misled=misled,
     )
     try:
-        with ProcessPoolExecutor(min(processes, _MOST_PROCESSES), mp_context=get_context("spawn")) as pool:
+        with open_workers(min(processes, _MOST_PROCESSES)) as pool:
             for (clip, number), paths in zip(jobs, pool.map(make_walk, *zip(*jobs, strict=True)), strict=True):
                 _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
                 samples += paths

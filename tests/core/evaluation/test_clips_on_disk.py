@@ -287,6 +287,67 @@ def test_a_damaged_movie_is_named_with_its_frame_and_a_remedy(
     assert not (tmp_path / "out" / "results.json").exists()
 
 
+@pytest.mark.parametrize("name", ["wall.mkv", "wall.avi", "wall.mxf"])
+def test_a_movie_that_was_cut_short_is_refused(name: str, frames: list[Codes], tmp_path: Path) -> None:
+    layouts = {"ffv1": "bgr0", "mpeg2video": "yuv420p"}
+    codec = "mpeg2video" if name.endswith("mxf") else "ffv1"
+    movie = write_movie(tmp_path / name, frames, codec=codec, layout=layouts[codec])
+    (clip,) = read_dataset(tmp_path)
+    assert len(clip) == COUNT
+    data = movie.read_bytes()
+    movie.write_bytes(data[: len(data) // 2])
+    with pytest.raises(PlateError, match=rf"{name} holds \d of the 12 frames .*cut short\. Copy or export it again"):
+        read_dataset(tmp_path)
+
+
+def test_a_movie_whose_sound_is_longer_is_not_taken_for_one_that_was_cut_short(
+    frames: list[Codes], tmp_path: Path
+) -> None:
+    with av.open(str(tmp_path / "wall.mkv"), "w") as container:
+        stream, sound = container.add_stream("ffv1", rate=25), container.add_stream("pcm_s16le", rate=8000)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, sound.layout = "bgr0", "mono"
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="bgr0")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.int16), format="s16", layout="mono")
+        samples.sample_rate = 8000
+        container.mux(sound.encode(samples))
+    (clip,) = read_dataset(tmp_path)
+    assert len(clip) == COUNT
+
+
+def test_a_picture_of_another_size_is_named_and_not_stretched(
+    frames: list[Codes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_pictures(tmp_path / "set" / "wall", frames)
+    write_pictures(folder, [frames[4][:, :50]], first=4)
+    call = ["evaluate", "--dataset", str(tmp_path / "set"), "--protocol", "first", "--variants", "grey"]
+    assert main([*call, "--output", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert "00004.png has 50 x 54 px, but the first picture of its clip has 96 x 54. Give all frames" in error
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_frames_that_a_clip_lacks_and_folders_without_frames_are_said(
+    frames: list[Codes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, numbers in (("wall", (0, 1, 2, 4, 5, 9, 10)), ("fifth", (0, 5, 10, 15)), ("all", (7, 8, 9))):
+        for number in numbers:
+            write_pictures(tmp_path / name, [frames[number % COUNT]], first=number)
+    (tmp_path / "empty").mkdir()
+    evaluate(tmp_path, protocols=["first", "first-whole"], variants=["grey"], lines=54, device=CPU)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stcolor: ")]
+    assert len([line for line in lines if "The clip wall lacks frame 3, 6-8 in " in line]) == 1
+    assert len([line for line in lines if f"{tmp_path / 'empty'} holds neither a picture nor a movie" in line]) == 1
+    assert not any("fifth" in line or "The clip all" in line for line in lines)
+    only = tmp_path / "list.json"
+    only.write_text('{"references": [0], "frames": 3}')
+    evaluate(tmp_path, protocols=[str(only)], variants=["grey"], names=["wall"], lines=54, device=CPU)
+    assert "lacks frame" not in capsys.readouterr().err, "the first three are used, and none is missing there"
+
+
 def test_a_movie_without_a_constant_rate_is_refused_with_a_remedy(tmp_path: Path) -> None:
     plane = ramp(16, 32, bits=10)
     times = [0, 10, 35, 41, 80]

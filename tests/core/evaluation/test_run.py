@@ -198,7 +198,7 @@ def test_a_measurement_depends_on_every_part_of_the_package_that_makes_it() -> N
     script = "import sys, stcolor_core.evaluation.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     parts = {name.split(".")[1] for name in loaded if name.startswith("stcolor_core.")}
-    assert parts - {"errors", "remedies"} == {part.removesuffix(".py") for part in CODE}
+    assert parts - {"errors", "plurals", "remedies"} == {part.removesuffix(".py") for part in CODE}
 
 
 def test_a_damaged_measurement_is_measured_again(dataset: Path, tmp_path: Path) -> None:
@@ -239,6 +239,27 @@ def test_results_json_is_strict_json_without_masks(dataset: Path, tmp_path: Path
 
     written = json.loads((tmp_path / "out" / "results.json").read_text(), parse_constant=refuse)
     assert written["first"]["grey"]["wall"]["inner"] is None
+
+
+def test_the_tables_say_how_many_frames_were_measured_and_how_many_clips_have_masks(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = shutil.copytree(dataset, tmp_path / "set")
+    shutil.copytree(dataset.with_name("set_masks"), tmp_path / "set_masks")
+    options = {"protocols": ["first"], "variants": ["grey"], "output": tmp_path / "out", "device": CPU}
+    evaluate(both, **options)
+    assert "Masks for" not in capsys.readouterr().out, "the means are over all"
+    for number in range(5):
+        (both / "other").mkdir(exist_ok=True)
+        shutil.copy(dataset / "wall" / f"{number:05d}.png", both / "other")
+    evaluate(both, **options)
+    notes = (
+        "Frames measured: other 4, wall 11.\n\nMasks for 1 of 2 clips: inner and outer are means over these alone.\n"
+    )
+    assert notes in capsys.readouterr().out
+    assert (tmp_path / "out" / "tables.md").read_text().endswith(notes)
+    written = json.loads((tmp_path / "out" / "results.json").read_text())["first"]["grey"]
+    assert {name: figures["frames"] for name, figures in written.items()} == {"other": 4, "wall": 11}
 
 
 def test_without_scikit_image_the_other_measures_are_there(
