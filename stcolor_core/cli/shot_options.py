@@ -230,7 +230,11 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     """Return the frame and path of FRAME=PATH; None and the text of a pattern alone."""
     frame, equals, path = text.partition("=")
     number = _FRAME.fullmatch(frame)
-    return (int(number[1]), path) if equals and number is not None else (None, text)
+    if equals and number is not None:
+        return int(number[1]), path
+    if equals and Path(path).is_file() and not Path(text).is_file():  # a name may hold = too
+        raise BadRequest(f"{text!r}: {frame!r} is no frame number. Write FRAME=PATH, like 1050={path}.")
+    return None, text
 
 
 def _reference(frame: int | None, path: str) -> Reference:

@@ -146,7 +146,7 @@ class FittedReferences:
         # what was painted pixel by pixel on the plate lies where it belongs
         alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
-            done.append(f"{' and '.join(describe_moves(alignment, self._plate.size[0]))} to fit")
+            done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
             own, covered = alignment.sample(own), alignment.sample_mask(covered)
             at_plate = alignment.at(self._plate.size)
             both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)

@@ -121,12 +121,12 @@ class Registration:
         if self.by_color and self.frame != frame:
             return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
-        moves = [] if self.alignment is None else describe_moves(self.alignment, lines)
+        moves = "" if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
         tones += [CLEANED] * self.clean
         if moves:
             lead = "its colours lay beside the plate's edges: " if self.by_color else ""
-            parts.append(f"{lead}{_enumerate(moves)} to fit")
+            parts.append(f"{lead}{moves} to fit")
         if tones:
             parts.append(_enumerate(tones))
         if parts and self.unused >= 0.005:
@@ -249,8 +249,8 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
 
 
-def describe_moves(alignment: Alignment, lines: int) -> list[str]:
-    """Return how a picture is moved, each in some words.
+def describe_moves(alignment: Alignment, lines: int) -> str:
+    """Return how a picture is moved: "moved by 3.2 px, scaled by 1.008 and turned by 0.2 degrees".
 
     Args:
         alignment: The map.
@@ -266,7 +266,7 @@ def describe_moves(alignment: Alignment, lines: int) -> list[str]:
         moves.append(f"turned by {alignment.turn:.1f} degrees")
     if alignment.flow is not None:
         moves.append(f"bent by {alignment.bend * factor:.1f} px")
-    return moves or ["moved slightly"]
+    return _enumerate(moves or ["moved slightly"])
 
 
 def _enumerate(parts: list[str]) -> str:

@@ -279,6 +279,20 @@ def test_a_frame_is_a_plain_number_before_the_equals_sign(
     assert [(each.frame, each.path) for each in pictures] == [(frame, path)]
 
 
+def test_what_is_no_frame_number_before_the_equals_sign_is_named_if_a_file_follows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["colorize", "--plate", "/p.####.exr", "--output", "/o.####.exr", "--write-shot", "shot.json"]
+    Path("k.png").touch()
+    assert command_line.main([*options, "--reference", "abc=k.png"]) == 2
+    assert "'abc' is no frame number. Write FRAME=PATH, like 1050=k.png." in capsys.readouterr().err
+    Path("take=k.png").touch()
+    Path("take=0001.png").touch()
+    for path in ("take=k.png", "take=####.png"):
+        assert command_line.main([*options, "--reference", path]) == 0, capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [("--reference", "-3=x"), ("--matte", "-3=x"), ("--only", "-3--1"), ("--frames", "-3,5"), ("--cuts", "-3")],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 from scenes import crossing, pan, texture
 
 from stcolor_core.images.color import lab_to_srgb, linear_to_lab, luminance_of, srgb_decode, srgb_encode
-from stcolor_core.method.registration import Registration, find_neighbours, find_registration
+from stcolor_core.method.registration import Registration, describe_moves, find_neighbours, find_registration
+from stcolor_core.method.registration.alignment import Alignment
 
 SCENE = pan(12, height=108, width=192, step=2)
 FRAME = 5
@@ -148,3 +151,14 @@ def test_a_small_patch_is_used_as_it_is() -> None:
 
 def test_neighbours_are_frames_of_the_plate_within_reach() -> None:
     assert find_neighbours(3, [1, 2, 3, 5, 8, 9]) == (2, 1, 5, 8)
+
+
+def test_moves_are_enumerated_in_words() -> None:
+    turn = np.deg2rad(0.5)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shifts = np.array([[3.0], [0.0]])
+    both = Alignment(np.hstack([1.01 * np.eye(2), shifts]), (108, 192))
+    assert describe_moves(both, 108).count(" and ") == 1
+    every = describe_moves(Alignment(np.hstack([1.01 * rotation, shifts]), (108, 192)), 108)
+    assert re.fullmatch(r"moved by [\d.]+ px, scaled by [\d.]+ and turned by 0\.5 degrees", every), every
+    assert describe_moves(Alignment(np.eye(2, 3), (108, 192)), 108) == "moved slightly"
