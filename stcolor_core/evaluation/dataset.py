@@ -300,11 +300,8 @@ def _open_sequence(
         movie = the_only_movie(list_files(path, MOVIE_TYPES), name, remedy=remedy)
     info = open_movie(movie).info
     count = info.count
-    if info.announced is not None and info.announced > count + 1:  # a header's duration may be rounded up
-        raise PlateError(
-            f"{movie} holds {count} of the {info.announced} frames that its header announces: it was cut short. "
-            "Copy or export it again."
-        )
+    if info.shortage:
+        raise PlateError(f"{info.shortage} Copy or export it again.")
     return DatasetSequence(name, (movie,), _movie_masks(movie, count, mask_folder), size, count, colorspace)
 
 

@@ -77,6 +77,14 @@ class MovieInfo:
     announced: int | None = None
 
     @property
+    def shortage(self) -> str:
+        """Return a sentence on frames that the header announces and the file lacks; "" if it is whole."""
+        if self.announced is None or self.announced <= self.count + 1:  # a duration may be rounded up
+            return ""
+        there = f"{self.path} holds {self.count} of the {self.announced} frames"
+        return f"{there} that its header announces: it was cut short."
+
+    @property
     def first_frame(self) -> int:
         """Return the number of the first frame: that of its timecode, else 1 as in Nuke."""
         frame = None if self.timecode is None else frame_of_timecode(self.timecode, self.rate)

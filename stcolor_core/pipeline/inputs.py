@@ -68,6 +68,8 @@ class ShotInputs:
         self._shot = shot
         clear_caches()
         self.frames = find_frames(shot.plate)
+        if is_movie(shot.plate.path) and (shortage := open_movie(Path(shot.plate.path)).info.shortage):
+            warn(f"{shortage} What is there is coloured. Copy or export it again for the rest.")
         found = find_references(shot, self.frames, warn=warn)
         check_mattes(shot, self.frames, warn=warn)
         check_cuts(shot, self.frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from conftest import FIRST, ShotOnDisk, channels
 from movie_clips import grey_planes, write_clip
 from scenes import Scene, pan
 
+from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.images.color import luminance_of
 from stcolor_core.movies.color import tagged_space
@@ -41,6 +43,23 @@ def movie_shot(folder: Path, movie: Path, shot: ShotOnDisk, **plate: object) -> 
 
 def run(shot: Shot) -> list[FrameResult]:
     return list(colorize(shot, device="cpu"))
+
+
+def test_a_movie_that_was_cut_short_is_coloured_with_a_warning(
+    make_shot: MakeShot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = make_shot()
+    movie = write_movie(tmp_path / "plate.mkv", files.scene, timecode="00:00:41:17")
+    count = len(files.frames)
+    call = ["colorize", "--plate", str(movie), "--reference", f"{FIRST}={files.reference(FIRST)}"]
+    call += ["--output", str(tmp_path / "out.####.exr"), "--device", "cpu"]
+    assert main(call) == 0
+    assert "cut short" not in capsys.readouterr().err
+    data = movie.read_bytes()
+    movie.write_bytes(data[: len(data) * 2 // 3])
+    assert main([*call, "--only", str(FIRST)]) == 0
+    error = capsys.readouterr().err
+    assert re.search(rf"plate\.mkv holds \d of the {count} frames that its header announces: it was cut short\.", error)
 
 
 def test_a_movie_is_coloured_as_its_frames_are(make_shot: MakeShot, tmp_path: Path) -> None:
