@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.errors import PlateError
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.known_color import KnownColor
@@ -175,6 +176,15 @@ class FittedReferences:
         covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
         return np.dstack([twice.ab[..., :1], small.ab]), covered
 
+    def _readable(self, frames: Iterable[int]) -> Iterator[int]:
+        """Yield the frames whose plate can be read: a damaged neighbour must not cost a keyframe its own frame."""
+        for frame in frames:
+            try:
+                self._plate.frame(frame)
+            except PlateError:
+                continue
+            yield frame
+
     def _register(self, frame: int, color: KnownColor, light: Plane) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
         size = self._plate.working_size
@@ -187,7 +197,7 @@ class FittedReferences:
                 np.dstack([twice[..., :1], ab]),
                 known,
                 frame=frame,
-                others=find_neighbours(frame, self._plate.frames),
+                others=self._readable(find_neighbours(frame, self._plate.frames)),
                 lightness_of=self._plate.lightness,
             )
 
