@@ -103,13 +103,13 @@ class StatCache:
         Args:
             kind: Names the function.
             key: Text that changes with everything that the value depends on.
-            function: Returns the value, which must be valid JSON and not None.
+            function: Returns the value, which must be valid JSON.
         """
-        value = self.find(kind, key)
-        if value is None:
-            value = function()
-            self.keep(kind, key, value)
-        return value
+        known = self._load(self._file(kind, key))
+        if "value" not in known:
+            known = {"value": function()}
+            self.keep(kind, key, known["value"])
+        return known["value"]
 
     def find(self, kind: str, key: str) -> Any:
         """Return the value that is kept for a key; None if there is none.
@@ -126,7 +126,7 @@ class StatCache:
         Args:
             kind: As for `get_for_key`.
             key: As for `get_for_key`.
-            value: The value; valid JSON and not None.
+            value: The value, valid JSON; None looks to `find` as if nothing were kept.
         """
         self._save(self._file(kind, key), {"value": value})
 

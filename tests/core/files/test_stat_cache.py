@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stcolor_core.files import stat_cache
 from stcolor_core.files.stat_cache import StatCache, Status, cache_folder, map_in_threads
 
 LONG_AGO = 10**18
@@ -101,6 +102,13 @@ def test_a_key_is_computed_once(cache: StatCache) -> None:
     assert len(calls) == 2
 
 
+def test_nothing_is_a_value_too(cache: StatCache) -> None:
+    calls: list[int] = []
+    for _ in range(2):
+        assert cache.get_for_key("flaws", "x", lambda: calls.append(1)) is None
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize(
     "junk", ["", "{", "[1]", '{"a": 1}', '{"a": [1, 2]}', "\x00", '0123456789abcdef\n{"a": [3, 4, 5]}']
 )
@@ -120,7 +128,10 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None
     assert cache.get_for_key("k", "x", lambda: 1) == 1
 
 
-def test_the_cache_does_not_grow_without_bound(cache: StatCache, tmp_path: Path) -> None:
+def test_the_cache_does_not_grow_without_bound(
+    cache: StatCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stat_cache, "_MOST_FILES", 500)
     for number in range(620):
         cache.get_for_key("k", str(number), lambda: 0)
     assert len(list((tmp_path / "cache").iterdir())) <= 500
