@@ -189,7 +189,7 @@ def test_a_damaged_keyframe_leaves_its_scenes_out_of_the_job_which_tells_them(
     assert farm("openjd", film, "--gpus", "0") == 0
     assert tasks_of(film) == {"s001": 6, "s003": 6}
     told = capsys.readouterr().err
-    assert told.count("film.0009.exr cannot be read") == 1 and "s002-s003 is not finished" in told
+    assert told.count("film.0009.exr) cannot be read") == 1 and "s002-s003 is not finished" in told
     list(color_film(film.plan, device="cpu"))
     assert farm("openjd", film, "--gpus", "0") == 1  # nothing that is left can be coloured
     assert "film.0009.exr" in capsys.readouterr().err
