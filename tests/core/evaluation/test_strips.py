@@ -67,8 +67,8 @@ def test_an_evaluation_writes_strips_of_the_frames_asked_for(clips: Path, tmp_pa
         "0 is a reference"
     )
     strip = read(tmp_path / "out" / "strips" / "first-wall-00003.png")
-    assert strip.shape[1] == 4 * 384 + 3 * 4
-    np.testing.assert_array_equal(strip[20:236, :384], strip[20:236, 776:1160], "grey is the plate")
+    assert strip.shape[1] == 4 * 324 + 3 * 4
+    np.testing.assert_array_equal(strip[20:236, :324], strip[20:236, 656:980], "grey is the plate")
 
 
 def test_a_frame_that_no_clip_has_is_refused(clips: Path, tmp_path: Path) -> None:
