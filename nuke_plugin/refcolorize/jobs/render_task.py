@@ -124,17 +124,8 @@ class RenderTask(BackgroundTask):
         super().cancel()
         self.progress.is_stopping = True
 
-    def begin(self) -> RenderTask:
-        """Start the task, and list it among the running ones until it ends.
-
-        Returns:
-            The task itself, which has ended if there is no GUI.
-
-        Raises:
-            RefColorizeError: Without a GUI, if the task failed or was cancelled.
-        """
+    def _register(self) -> None:
         live_tasks.append(self)
-        return super().begin()
 
     def _unregister(self) -> None:
         with suppress(ValueError):  # already removed

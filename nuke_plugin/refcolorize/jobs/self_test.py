@@ -61,7 +61,6 @@ class SelfTest(BackgroundTask):
         self._status = str(node["status"].value())
         if nuke.GUI:
             nodes.set_status(node, _STATUS)
-        _running.append(self)  # last: an error above must not block the button
 
     def _work(self) -> None:
         self._show(report())
@@ -83,6 +82,9 @@ class SelfTest(BackgroundTask):
         with suppress(ValueError):  # Nuke raises it for a deleted node
             if self._node["status"].value() == _STATUS:  # otherwise a job has written its own since
                 nodes.set_status(self._node, self._status)
+
+    def _register(self) -> None:
+        _running.append(self)
 
     def _unregister(self) -> None:
         _running.remove(self)

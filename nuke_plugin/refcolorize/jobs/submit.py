@@ -272,17 +272,8 @@ class SubmitTask(BackgroundTask):
         """Return whether inputs are rendered that no version names yet."""
         return self._rendering is not None and self._written is None and not self.ended
 
-    def begin(self) -> SubmitTask:
-        """Start the task, and list it among the running ones until it ends.
-
-        Returns:
-            The task itself, which has ended if there is no GUI.
-
-        Raises:
-            RefColorizeError: Without a GUI, if the task failed or was cancelled.
-        """
+    def _register(self) -> None:
         live_submissions.append(self)
-        return super().begin()
 
     def _unregister(self) -> None:
         with suppress(ValueError):  # already removed

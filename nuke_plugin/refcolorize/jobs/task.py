@@ -71,6 +71,7 @@ class BackgroundTask(ABC):
         Raises:
             RefColorizeError: Without a GUI, if the task failed or was cancelled.
         """
+        self._register()
         if nuke.GUI:
             threading.Thread(target=self._run, name=self._thread, daemon=True).start()
         else:
@@ -123,6 +124,9 @@ class BackgroundTask(ABC):
 
     def _interrupted(self) -> None:  # noqa: B027 (a subclass that runs something elsewhere overrides it)
         """Stop what runs elsewhere for the task: Ctrl-C in a terminal has ended it."""
+
+    def _register(self) -> None:  # noqa: B027
+        """Add the task to lists of running tasks, just before it starts."""
 
     def _unregister(self) -> None:  # noqa: B027
         """Remove the task from lists of running tasks, just before its end is announced."""

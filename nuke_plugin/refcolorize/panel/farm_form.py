@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ..core.engines import ENGINES
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.farm import SubmitOptions
-from ..plurals import count_of
+from ..plurals import noun_of
 from .choice_line import ChoiceLine
 
 __all__ = ["FarmForm"]
@@ -225,8 +225,7 @@ class _Spin(QtWidgets.QSpinBox):
         self._show_unit()
 
     def _show_unit(self) -> None:
-        unit = count_of(self.value(), self._unit).partition(" ")[2]
-        self.setSuffix(f" {unit}" if self._unit else "")
+        self.setSuffix(f" {noun_of(self.value(), self._unit)}" if self._unit else "")
 
 
 def _spin(value: int | None, *, least: int, most: int, default: str, unit: str) -> QtWidgets.QSpinBox:
