@@ -25,6 +25,7 @@ from stcolor_core.film.shots import FilmKeys, SceneShot, find_keys
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
 from stcolor_core.images.color_room import any_can_hold_color
+from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.plurals import count_of
 
@@ -219,9 +220,10 @@ def _needs_key(plan: FilmPlan, keys: FilmKeys, group: str) -> bool:
 def _can_hold_color(plan: FilmPlan, scene: str, frames: tuple[int, ...]) -> bool:
     """Return whether any of these frames of a scene can hold colour; True if they are not there or cannot be read."""
     try:
-        reader = PlateReader(plan.plates[plan.scenes[scene].plate], missing="skip", ocio=plan.ocio)
-        there = sorted(set(frames).intersection(reader.frames))
-        return not there or any_can_hold_color(there, reader.lightness)
+        # only these frames: to open a film's whole plate takes seconds
+        plate = plan.plates[plan.scenes[scene].plate]
+        reader = PlateReader(plate, frames=format_frames(frames), missing="skip", ocio=plan.ocio)
+        return not reader.frames or any_can_hold_color(reader.frames, reader.lightness)
     except StcolorError:
         return True
 
