@@ -9,10 +9,11 @@ import numpy as np
 from stcolor_core.arrays import Pixels, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
+from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header, Picture
+from stcolor_core.images.pictures import Header, Picture, Placement
 
-__all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply"]
+__all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply", "window_share"]
 
 COVERED = 0.5  # from this alpha or mask on, a pixel counts as covered
 
@@ -44,7 +45,12 @@ def unpremultiply(pixels: Pixels, alpha: Plane) -> Pixels:
 
 
 def read_alpha_share(
-    path: Path, region: tuple[float, float, float, float], *, use_alpha: bool, role: str = ""
+    path: Path,
+    region: tuple[float, float, float, float],
+    *,
+    use_alpha: bool,
+    role: str = "",
+    placement: Placement | None = None,
 ) -> float:
     """Return the share of a region of the format that a picture covers by its data window and its alpha.
 
@@ -53,6 +59,7 @@ def read_alpha_share(
         region: The region as left, top, right and bottom in parts of the display window.
         use_alpha: Whether alpha counts.
         role: What the picture is to the shot, as in `pictures.Header`.
+        placement: The format that it shows a part of; None if its file says it.
 
     Raises:
         PlateError: If the picture is missing or damaged.
@@ -60,16 +67,36 @@ def read_alpha_share(
     picture = plates.read_alpha(path, role=role) if use_alpha else None
     header = picture or plates.read_header(path, role=role)
     alpha = None if picture is None else plates.alpha_plane(picture)
-    return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region)
+    return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region, placement)
 
 
-def read_mask_share(path: Path, region: tuple[float, float, float, float], *, role: str = "") -> float:
+def window_share(
+    picture: Header | HeaderSummary, region: tuple[float, float, float, float], placement: Placement | None = None
+) -> float:
+    """Return the share of a region of the format that a picture covers by its data window alone.
+
+    Args:
+        picture: The picture's header or format.
+        region: As for `read_alpha_share`.
+        placement: As for `read_alpha_share`.
+    """
+    return _share(np.ones((picture.data_window[3], picture.data_window[2]), np.float32), picture, region, placement)
+
+
+def read_mask_share(
+    path: Path,
+    region: tuple[float, float, float, float],
+    *,
+    role: str = "",
+    placement: Placement | None = None,
+) -> float:
     """Return the share of a region of the format that a mask covers.
 
     Args:
         path: The mask.
         region: As for `read_alpha_share`.
         role: As for `read_alpha_share`.
+        placement: That of its reference, as for `read_alpha_share`.
 
     Raises:
         PlateError: If the mask is missing or damaged.
@@ -81,12 +108,18 @@ def read_mask_share(path: Path, region: tuple[float, float, float, float], *, ro
         raise BadRequest(
             f"{picture.label} is black, so that its reference counts nowhere. Paint white where it counts."
         )
-    return _share(plane, picture, region)
+    return _share(plane, picture, region, placement)
 
 
-def _share(plane: Plane, header: Header, region: tuple[float, float, float, float]) -> float:
-    x, y, width, height = header.display_window
+def _share(
+    plane: Plane,
+    picture: Header | HeaderSummary,
+    region: tuple[float, float, float, float],
+    placement: Placement | None,
+) -> float:
+    display = picture.display_window
+    x, y, width, height = display if placement is None else placement.display_of(display)
     left, top = x + round(region[0] * width), y + round(region[1] * height)
     right, bottom = x + round(region[2] * width), y + round(region[3] * height)
     target = left, top, max(1, right - left), max(1, bottom - top)
-    return float((cut(plane, header.data_window, target, outside="black") >= COVERED).mean())
+    return float((cut(plane, picture.data_window, target, outside="black") >= COVERED).mean())

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import OpenImageIO as oiio
 
 from stcolor_core.arrays import Mask, Pixels
 from stcolor_core.images.picture_names import name_picture
 
-__all__ = ["LARGEST_HALF", "Header", "Picture", "PixelType", "Window"]
+__all__ = ["LARGEST_HALF", "Header", "Picture", "PixelType", "Placement", "Window"]
 
 Window = tuple[int, int, int, int]
 """(x, y, width, height), y downwards."""
@@ -85,3 +85,35 @@ class Picture(Header):
     pixels: Pixels = field(repr=False)
     nonfinite: int
     broken: Mask | None = field(repr=False)
+
+
+AnyHeader = TypeVar("AnyHeader", bound=Header)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The format that a picture shows a part of, if the picture's file does not name it.
+
+    Attributes:
+        size: Width and height of the format in the file, px.
+        display: x, y, width and height of the format that it shows a part of, in the picture's own pixels.
+    """
+
+    size: tuple[int, int]
+    display: Window
+
+    def of(self, picture: AnyHeader) -> AnyHeader:
+        """Return a picture in the format that it shows a part of; as it is if it has another size.
+
+        Args:
+            picture: The picture or its header, or the mask of the same size that belongs to it.
+        """
+        return replace(picture, display_window=self.display_of(picture.display_window))
+
+    def display_of(self, window: Window) -> Window:
+        """Return the format that a picture shows a part of; the argument itself if it has another size.
+
+        Args:
+            window: The picture's display window, as its file says.
+        """
+        return self.display if window[2:] == self.size else window

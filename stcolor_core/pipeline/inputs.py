@@ -5,7 +5,7 @@ A run reads pictures only through this module, so that everything it reads is al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache, Status
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
-from stcolor_core.images.coverage import read_alpha_share, read_mask_share
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
@@ -23,6 +22,8 @@ from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, rea
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_files import InputFiles, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
+from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
+from stcolor_core.pipeline.reference_places import ReferencePlaces
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
@@ -81,12 +82,15 @@ class ShotInputs:
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
         self._coloured = self._files.formats_of_coloured(coloured)
         self._spaces = InputSpaces(shot, self._coloured, name=self._files.label)
+        first = next(iter(self.frames.values()))
+        self.pipe = open_pipe(shot, shot.plate.colorspace, first, file=self.first_format, exposure=shot.plate.exposure)
+        if shot.method.register != "off":
+            found = self._placed(found, cache or StatCache(), warn)
+            pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         is_patch = self._find_patches(pictures_of_references)
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.swatches = self._find_swatches()
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
-        plate = next(iter(self.frames.values()))
-        self.pipe = open_pipe(shot, shot.plate.colorspace, plate, file=self.first_format, exposure=shot.plate.exposure)
         references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
         spaces = self._spaces.describe((self.pipe, self.first_format), references, parts, self._covered)
         self.spaces = tuple(spaces)
@@ -223,7 +227,8 @@ class ShotInputs:
         """
         mask = None if picture.mask is None else self._contents[picture.mask]
         frame = [] if picture.movie_frame is None else [picture.movie_frame]
-        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha, *frame]
+        place = [] if picture.placement is None else [picture.placement.display]
+        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha, *frame, *place]
 
     def matte_state(self, frame: int) -> list[Status | str]:
         """Return the size and time of each of a frame's mattes, then the checksums of the manifests they name.
@@ -292,29 +297,34 @@ class ShotInputs:
             swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
         return swatches
 
+    def _placed(
+        self, found: Mapping[int, Sequence[ReferencePicture]], cache: StatCache, warn: Callable[[str], None]
+    ) -> dict[int, tuple[ReferencePicture, ...]]:
+        """Return the references with the place of those that show a part of the frame without saying which."""
+        plate = self._shot.plate
+        places = ReferencePlaces(
+            self.first_format.display_window,
+            self._coloured,
+            read_reference=self.read_reference,
+            read_plate=self.read_plate,
+            pipe_of=lambda picture: self.pipe_of(picture.path, picture.colorspace, exposure=plate.exposure),
+            pipe=self.pipe,
+            cache=cache,
+        )
+
+        def state(picture: ReferencePicture, frame: int) -> object:
+            settings = self.pipe.space.identity, plate.layer, plate.exposure
+            return self.reference_state(picture), self.plate_state(frame), str(self.frames[frame]), frame, settings
+
+        return places.placed_all(found, state=state, warn=warn)
+
     def _find_patches(self, pictures: Iterable[ReferencePicture]) -> set[ReferencePicture]:
         """Return the references that cover only a part of the plate, or that are said to be patches."""
         undecided = [picture for picture in pictures if picture.patch is None]
-        region = _region_of_format(self.first_format.display_window, plate_canvas(self))
-        shares: dict[tuple[Path, object], float] = {}
-        for alpha in ("auto", "ignore"):
-            files = [p.path for p in undecided if p.alpha == alpha and not is_movie(p.path)]
-            read = partial(self._read_alpha_share, region=region, use_alpha=alpha == "auto")
-            found = self._files.shares(f"{alpha} {region}", files, read)
-            shares.update({(path, alpha): share for path, share in found.items()})
-        files = [p.mask for p in undecided if p.mask is not None]
-        masks = self._files.shares(f"mask {region}", files, partial(self._read_mask_share, region=region))
-        shares.update({(p.path, p.alpha): 1.0 for p in undecided if is_movie(p.path)})  # it has no alpha
-        masked = {p: 1.0 if p.mask is None else masks[p.mask] for p in undecided}
-        self._covered = {p: min(shares[p.path, p.alpha], masked[p]) for p in undecided}
-        parts = {p for p in undecided if self._covered[p] < _WHOLE}
+        region = region_of_format(self.first_format.display_window, plate_canvas(self))
+        self._covered = find_covered(undecided, region, files=self._files, formats=self._coloured)
+        parts = {picture for picture in undecided if self._covered[picture] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
-
-    def _read_alpha_share(self, path: Path, region: tuple[float, float, float, float], *, use_alpha: bool) -> float:
-        return read_alpha_share(path, region, use_alpha=use_alpha, role=self._files.role(path))
-
-    def _read_mask_share(self, path: Path, region: tuple[float, float, float, float]) -> float:
-        return read_mask_share(path, region, role=self._files.role(path))
 
     def _formats_of_plate(self, warn: Callable[[str], None]) -> dict[int, HeaderSummary]:
         """Return the format of every plate frame; warn of a movie that is flagged as interlaced."""
@@ -356,13 +366,3 @@ def plate_canvas(inputs: ShotInputs) -> Window:
     left, top = (min(corner[i] for corner in corners) for i in (0, 1))
     right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
     return left, top, right - left, bottom - top
-
-
-def _region_of_format(display: Window, canvas: Window) -> tuple[float, float, float, float]:
-    """Return the part of the format that the plate has pixels for: left, top, right, bottom in parts of the format."""
-    edges = [
-        min(1.0, max(0.0, (canvas[axis] + side * canvas[2 + axis] - display[axis]) / display[2 + axis]))
-        for side in (0, 1)
-        for axis in (0, 1)
-    ]
-    return edges[0], edges[1], edges[2], edges[3]

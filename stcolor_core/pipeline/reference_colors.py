@@ -13,10 +13,11 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
 from stcolor_core.images.known_color import KnownColor
-from stcolor_core.images.pictures import Header, Picture
+from stcolor_core.images.pictures import Header, Picture, Placement
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_places import has_aspect_of
 from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.plurals import count_of
@@ -26,7 +27,6 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["ReferenceColors"]
 
-_ASPECT_TOLERANCE = 0.01
 _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
@@ -61,7 +61,10 @@ class ReferenceColors:
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_reference(reference, frame)
-        self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
+        if reference.placement is None:
+            self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
+        else:
+            picture = reference.placement.of(picture)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         if is_patch:
             self._warn_of_grey(label, picture, reference.colorspace, covered=alpha)
@@ -78,7 +81,7 @@ class ReferenceColors:
             for plane in (own.ab, lab[..., :2])
         )
         if reference.mask is not None:
-            color = self._masked(color, reference.mask, frame)
+            color = self._masked(color, reference.mask, frame, reference.placement)
         weight = color.known if color.weight is None else color.weight
         if weight is not None and not weight.any():
             raise BadRequest(
@@ -110,13 +113,15 @@ class ReferenceColors:
             raise BadRequest(f"{picture.label} is NaN or infinite everywhere. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
+    def _masked(self, color: KnownColor, path: Path, frame: int, placement: Placement | None) -> KnownColor:
         """Return a colour, counted only where a mask says so."""
         mask = self._inputs.read_coloured(path)
-        self._require_aspect(f"The mask of reference {frame} ({path})", mask, remedy="Reformat it to the plate.")
-        plane = mask_plane(mask)
+        placed = mask if placement is None else placement.of(mask)
+        if placed.display_window == mask.display_window:
+            self._require_aspect(f"The mask of reference {frame} ({path})", mask, remedy="Reformat it to the plate.")
+        plane = mask_plane(placed)
         covered = KnownColor(np.zeros((*plane.shape, 2), np.float32), plane >= plates.ALPHA_STEP, plane).aligned_to(
-            mask, display=self._plate.display, canvas=self._plate.canvas
+            placed, display=self._plate.display, canvas=self._plate.canvas
         )
         assert covered.weight is not None
         weight = covered.weight
@@ -152,10 +157,7 @@ class ReferenceColors:
         return premultiplied < straight
 
     def _require_aspect(self, label: str, picture: Header, *, remedy: str) -> None:
-        ratio = (picture.display_window[2] * self._plate.display[3]) / (
-            picture.display_window[3] * self._plate.display[2]
-        )
-        if abs(ratio - 1) > _ASPECT_TOLERANCE:
+        if not has_aspect_of(picture.display_window, self._plate.display):
             raise BadRequest(
                 f"{label} is {describe_size(picture.display_window)}, of another aspect than the plate's "
                 f"{describe_size(self._plate.display)}. {remedy}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
 from stcolor_core.images.picture_names import name_picture
+from stcolor_core.images.pictures import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
@@ -154,6 +155,8 @@ class ReferencePicture:
         patch: As for `Reference`.
         sequence: The pattern that it is a frame of; None if it was given for its frame.
         movie_frame: As for `Reference`.
+        placement: The plate's format in the picture's own pixels, if that was found by comparing the two; None if the
+            picture's file says where it lies.
     """
 
     path: Path
@@ -163,6 +166,7 @@ class ReferencePicture:
     patch: bool | None = None
     sequence: str | None = None
     movie_frame: int | None = None
+    placement: Placement | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -1,5 +1,7 @@
 """Registration of keyframes that were coloured elsewhere with the plate (docs/method.md, "Registration")."""
 
+from stcolor_core.method.registration.alignment import local_contrast
+from stcolor_core.method.registration.crop import Place, find_place
 from stcolor_core.method.registration.patches import (
     find_patch_alignment,
     find_patch_damage,
@@ -16,12 +18,15 @@ from stcolor_core.method.registration.registration import (
 
 __all__ = [
     "CLEANED",
+    "Place",
     "Registration",
     "describe_moves",
     "find_neighbours",
     "find_patch_alignment",
     "find_patch_damage",
     "find_patch_paint",
+    "find_place",
     "find_registration",
+    "local_contrast",
     "match_tone",
 ]

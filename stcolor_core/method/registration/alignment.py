@@ -148,17 +148,18 @@ class Alignment:
         return np.asarray(corners @ self.matrix.T - corners[:, :2])
 
 
-def local_contrast(lightness: Plane, known: Mask | None = None) -> Plane:
+def local_contrast(lightness: Plane, known: Mask | None = None, *, lines: int | None = None) -> Plane:
     """Return a picture's local contrast: L* minus its local mean, divided by its local standard deviation.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
         known: Pixels that count, shape (H, W), bool; None for all. The others have contrast 0.
+        lines: Height of the frame that the picture is a part of, which decides what "local" is; None for its own.
 
     Returns:
         Shape (H, W), about -3..3.
     """
-    sigma = max(1.0, _BACKGROUND * lightness.shape[0])
+    sigma = max(1.0, _BACKGROUND * (lines or lightness.shape[0]))
     weight = None if known is None else known.astype(np.float32)
     detail = lightness - _blur(lightness, sigma, weight)
     spread = _blur(detail * detail, 2 * sigma, weight)

@@ -25,6 +25,7 @@ from stcolor_core.method.registration.alignment import (
     find_alignment,
 )
 from stcolor_core.method.registration.color_place import find_color_place
+from stcolor_core.method.registration.crop import Place, find_place
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
@@ -61,6 +62,7 @@ class Registration:
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
         by_color: Whether its luminance is the plate's own, so that frame and alignment are those of its colours.
+        place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
     """
 
     frame: int | None
@@ -71,11 +73,12 @@ class Registration:
     certainty: Plane | None = None
     unused: float = 0.0
     by_color: bool = False
+    place: Place | None = None
 
     @property
     def changes_pixels(self) -> bool:
         """Return whether anything is moved, relit, cleaned or left out."""
-        return bool(self.alignment or self.tones or self.clean or self.used is not None)
+        return bool(self.place or self.alignment or self.tones or self.clean or self.used is not None)
 
     def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
         """Return the registered picture and where its colour is known.
@@ -91,6 +94,8 @@ class Registration:
         height, width = lightness.shape
         if known is not None and self.changes_pixels:
             lab = np.where(known[..., None], lab, np.float32(0))  # so that no NaN is spread by interpolation
+        if self.place is not None:
+            lab, known = self.place.put(lab, np.ones(lab.shape[:2], bool) if known is None else known, (height, width))
         if self.alignment is not None:
             alignment = self.alignment.at((height, width))
             covered = alignment.sample_mask(np.ones((height, width), bool) if known is None else known)
@@ -121,6 +126,8 @@ class Registration:
         if self.by_color and self.frame != frame:
             return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
+        if self.place is not None:
+            parts.append(f"shows {100 * self.place.share:.0f} % of the frame, and is used there")
         moves = "" if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
         tones += [CLEANED] * self.clean
@@ -177,14 +184,19 @@ def find_registration(
     if painted := find_painted_lightness(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
+    place = None
     if misfit > _STRANGER:
-        return Registration(None)
+        if (place := find_place(lightness, key, known)) is None:
+            return Registration(None)
+        lab, known = place.put(lab, counted, lightness.shape)
+        key, counted = _lightness_of(lab), known
     if shown != frame:
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
             return Registration(shown)
     alignment, tones = _fit(lab, known, lightness)
-    return _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
+    found = _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
+    return found if place is None else replace(found, place=place)
 
 
 def _lightness_of(lab: Image) -> Plane:

@@ -1,0 +1,228 @@
+"""Where a keyframe lies on the plate if its file does not say: a crop without a data window, or another aspect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import Mask, Plane
+from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.images import plates
+from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.coverage import COVERED
+from stcolor_core.images.formats import HeaderSummary
+from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.pictures import Picture, Placement, Window
+from stcolor_core.method.registration import Place, find_place, local_contrast
+from stcolor_core.plurals import count_of
+from stcolor_core.shots.shot_files import ReferencePicture
+
+__all__ = ["ReferencePlaces", "has_aspect_of"]
+
+_KIND = "reference place 1"  # raised when the search changes
+_ASPECT_TOLERANCE = 0.01
+_WHOLE = 0.8  # of the frame; a picture of its aspect that shows more is registered like any keyframe
+_SQUEEZED = 1.1  # ratio of width to height of a pixel from which a picture was squeezed
+_COMPARED = 512  # px: side of the part that is then compared with the plate, pixel by pixel
+_UNSURE = 2 / 216  # of the height: how far off the place of a crop may be before that
+_LEAST_CORRELATION = 0.5
+
+
+def has_aspect_of(display: Window, plate: Window) -> bool:
+    """Return whether two formats have the same aspect, within 1 %.
+
+    Args:
+        display: The display window of one.
+        plate: That of the other.
+    """
+    return abs((display[2] * plate[3]) / (display[3] * plate[2]) - 1) <= _ASPECT_TOLERANCE
+
+
+class ReferencePlaces:
+    """Finds where keyframes lie whose size is not the plate's. Each is sought once, until a file changes.
+
+    Args:
+        plate: The plate's display window.
+        formats: The format of each reference.
+        read_reference: Reads a reference of a frame, with its alpha.
+        read_plate: Reads a plate frame.
+        pipe_of: Returns the conversion from a reference's colour space.
+        pipe: The conversion from the plate's.
+        cache: Keeps the answers.
+    """
+
+    def __init__(
+        self,
+        plate: Window,
+        formats: Mapping[Path, HeaderSummary],
+        *,
+        read_reference: Callable[[ReferencePicture, int], Picture],
+        read_plate: Callable[[int], Picture],
+        pipe_of: Callable[[ReferencePicture], ColorPipe],
+        pipe: ColorPipe,
+        cache: StatCache,
+    ) -> None:
+        self._display, self._formats = plate, formats
+        self._read_reference, self._read_plate = read_reference, read_plate
+        self._pipe_of, self._pipe, self._cache = pipe_of, pipe, cache
+
+    def placed(self, picture: ReferencePicture, frame: int, *, state: Callable[[], object]) -> ReferencePicture:
+        """Return a reference with the format of which it shows a part; the argument itself if it needs none.
+
+        Args:
+            picture: The reference.
+            frame: The number of its frame.
+            state: Returns a value that changes with everything that decides the answer.
+
+        Raises:
+            PlateError: If the reference or the plate frame is damaged or has changed since the run began.
+        """
+        own = self._formats[picture.path]
+        has_aspect = has_aspect_of(own.display_window, self._display)
+        says_where = own.data_window != own.display_window or own.display_window[2:] == self._display[2:]
+        if has_aspect and says_where:
+            return picture
+        found = self._cache.get_for_key(_KIND, repr(state()), partial(self._find, picture, frame, has_aspect))
+        if found is None:
+            return picture
+        x, y, width, height = found
+        size = own.display_window[2], own.display_window[3]
+        return replace(picture, placement=Placement(size, (x, y, width, height)))
+
+    def placed_all(
+        self,
+        found: Mapping[int, Sequence[ReferencePicture]],
+        *,
+        state: Callable[[ReferencePicture, int], object],
+        warn: Callable[[str], None],
+    ) -> dict[int, tuple[ReferencePicture, ...]]:
+        """Return the references of each frame as `placed` does, and tell the artist of those that were placed.
+
+        Args:
+            found: Frame -> its pictures.
+            state: Returns a value that changes with everything that decides the place of a picture of a frame.
+            warn: Called with one line for all frames of which the same is to be said.
+
+        Raises:
+            PlateError: As for `placed`.
+        """
+        placed: dict[int, tuple[ReferencePicture, ...]] = {}
+        told: dict[str, list[int]] = {}
+        for frame, pictures in found.items():
+            placed[frame] = tuple(self.placed(p, frame, state=partial(state, p, frame)) for p in pictures)
+            for picture in placed[frame]:
+                if line := self.describe(picture):
+                    told.setdefault(f"({picture.sequence or picture.path}) {line}", []).append(frame)
+        for line, frames in told.items():
+            warn(f"Reference {describe_frames(frames)} {line} If that is wrong, reformat it to the plate.")
+        return placed
+
+    def describe(self, picture: ReferencePicture) -> str:
+        """Return what a reference shows of the plate, for the artist; "" if its own file says it.
+
+        Args:
+            picture: A reference from `placed`.
+        """
+        if picture.placement is None:
+            return ""
+        display = picture.placement.display
+        own = self._formats[picture.path].data_window
+        size = f"is {own[2]} x {own[3]}, where the plate is {self._display[2]} x {self._display[3]}"
+        starts, ends = [], []
+        for axis in (0, 1):
+            scale = self._display[2 + axis] / display[2 + axis]
+            start = (own[axis] - display[axis]) * scale
+            starts.append(start)
+            ends.append(start + own[2 + axis] * scale)
+        left, top = (round(start) for start in starts)
+        width, height = (round(end - start) for start, end in zip(starts, ends, strict=True))
+        if (left, top, width, height) == (0, 0, *self._display[2:]):
+            return f"{size}: it shows the whole frame in another shape, and is stretched to fit."
+        if left <= 0 and top <= 0 and left + width >= self._display[2] and top + height >= self._display[3]:
+            return f"{size}: it shows the frame with margins, which are left out."
+        places = [f"{count_of(left, 'pixel')} from the left", f"{count_of(top, 'pixel')} from the top"]
+        return f"{size}: it shows a part of {width} x {height}, {' and '.join(places)}, and is used there."
+
+    def _find(self, picture: ReferencePicture, frame: int, has_aspect: bool) -> Window | None:
+        """Return the display window of the frame that a reference shows a part of, in the reference's pixels."""
+        reference, plate = self._read_reference(picture, frame), self._read_plate(frame)
+        target = roll_off(self._pipe.lightness(plates.layer_pixels(plate)))
+        source = roll_off(self._pipe_of(picture).lightness(plates.layer_pixels(reference)))
+        known = _known(reference, uses_alpha=picture.alpha == "auto")
+        place = find_place(target, source, known)
+        if place is None or (has_aspect and min(place.width, place.height) >= _WHOLE):
+            return None
+        left, top, scale = _at_plate_size(place, target, source)
+        left, top = left + plate.data_window[0], top + plate.data_window[1]
+        return (
+            round(reference.data_window[0] + (self._display[0] - left) * scale[0]),
+            round(reference.data_window[1] + (self._display[1] - top) * scale[1]),
+            round(self._display[2] * scale[0]),
+            round(self._display[3] * scale[1]),
+        )
+
+
+def _known(picture: Picture, *, uses_alpha: bool) -> Mask | None:
+    """Return which pixels of a reference show something, shape (H, W); None for all."""
+    alpha = plates.alpha_plane(picture) if uses_alpha else None
+    known = None if alpha is None else np.asarray(alpha >= COVERED)
+    if picture.broken is None:
+        return known
+    return ~picture.broken if known is None else known & ~picture.broken
+
+
+def _at_plate_size(place: Place, target: Plane, source: Plane) -> tuple[float, float, tuple[float, float]]:
+    """Return where the left and upper edge of a picture lie on the plate, px, and its own pixels in one of the plate's.
+
+    A crop keeps the shape of its pixels, and often their size; a whole frame may have been squeezed.
+    """
+    (height, width), (own_height, own_width) = target.shape, source.shape
+    sides = place.width * width, place.height * height
+    scale = own_width / sides[0], own_height / sides[1]
+    left, top = place.left * width, place.top * height
+    if max(scale) > _SQUEEZED * min(scale):
+        return left, top, scale
+    uniform = (own_width + own_height) / sum(sides)
+    if abs(uniform - 1) * max(source.shape) <= _UNSURE * height:
+        uniform = 1.0
+    left += (sides[0] - own_width / uniform) / 2
+    top += (sides[1] - own_height / uniform) / 2
+    if uniform == 1:
+        left, top = _nearest_pixel(target, source, round(left), round(top))
+    return left, top, (uniform, uniform)
+
+
+def _nearest_pixel(target: Plane, source: Plane, left: int, top: int) -> tuple[int, int]:
+    """Return the place of a crop that has the plate's own pixels, near the place that was found at a smaller size.
+
+    Args:
+        target: L* of the plate, shape (H, W).
+        source: L* of the crop, shape (h, w).
+        left: Where its left edge was found to lie, px.
+        top: Where its upper edge was found to lie, px.
+    """
+    reach = round(_UNSURE * len(target)) + 1
+    # the part of the crop that lies within the plate wherever the crop is, cut down to its middle
+    spans = []
+    for start, size, whole in ((top, source.shape[0], target.shape[0]), (left, source.shape[1], target.shape[1])):
+        first, end = max(0, reach - start), min(size, whole - reach - start)
+        middle = (first + end) // 2
+        spans.append((max(first, middle - _COMPARED // 2), min(end, middle + _COMPARED // 2)))
+    (y, bottom), (x, right) = spans
+    if min(bottom - y, right - x) < 2 * reach:
+        return left, top
+    part = local_contrast(np.ascontiguousarray(source[y:bottom, x:right]))
+    around = local_contrast(
+        np.ascontiguousarray(target[top + y - reach : top + bottom + reach, left + x - reach : left + right + reach]),
+        lines=bottom - y,
+    )
+    scores = cv2.matchTemplate(around, part, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (across, down) = cv2.minMaxLoc(scores)
+    if best < _LEAST_CORRELATION:
+        return left, top
+    return left + across - reach, top + down - reach
