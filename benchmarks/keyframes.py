@@ -1,6 +1,7 @@
 """Measure what a keyframe costs that was coloured elsewhere: moved, scaled, relit, of another frame.
 
     PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR [--clips NAME ...] [--rows ROW ...] [--register auto off]
+                                              [--lines 216]
 
 Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe that was damaged by a known amount, and
 from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB and the expected calibration
@@ -38,7 +39,7 @@ from stcolor_core.shots.pictures import Plate, Reference
 from stcolor_core.shots.settings import Method
 from stcolor_core.shots.shot import Shot
 
-FRAMES, KEY, FIRST, LINES = 12, 5, 1001, 216
+FRAMES, KEY, FIRST = 12, 5, 1001
 PAIRED = 2  # the frame that is coloured from a keyframe of another clip
 UNSCORED = (KEY, KEY + 1, KEY + 3)  # the keyframe, and those that it shows in two of the rows
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -393,12 +394,13 @@ def pool(parts: Iterable[Reliability], *, into: Reliability) -> None:
         into.correct = into.correct + part.correct
 
 
-def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Image]]:
-    """Read the first `FRAMES` frames of each clip at a height of `LINES` px.
+def read_clips(dataset: Path, names: Sequence[str] | None, lines: int = 216) -> dict[str, list[Image]]:
+    """Read the first `FRAMES` frames of each clip.
 
     Args:
         dataset: A folder of clips, laid out as DAVIS is.
         names: The clips to read; None for all.
+        lines: Height of the frames in px.
 
     Returns:
         Display RGB of each frame, (H, W, 3), 0..1, by the clip's name.
@@ -406,7 +408,7 @@ def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Ima
     clips = {}
     for sequence in read_dataset(dataset, names=names):
         width, height = sequence.native_size
-        size = (round(LINES * width / height / 2) * 2, LINES)
+        size = (round(lines * width / height / 2) * 2, lines)
         sized = replace(sequence, masks=None, size=size)
         clips[sequence.name] = [sized.rgb(index) for index in range(FRAMES)]
     return clips
@@ -461,6 +463,7 @@ def main() -> None:
     parser.add_argument("--clips", nargs="*")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--register", nargs="*", choices=("auto", "off"), default=("off", "auto"))
+    parser.add_argument("--lines", type=int, default=216, help="height of plate and keyframe in px (%(default)s)")
     parser.add_argument("--pairs", action="store_true", help="a keyframe of each other clip, given as this one's")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
@@ -468,7 +471,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    clips = read_clips(options.dataset, options.clips)
+    clips = read_clips(options.dataset, options.clips, options.lines)
     if options.pairs:
         measure_pairs(clips)
         return
