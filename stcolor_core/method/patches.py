@@ -217,7 +217,8 @@ def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
     for part in sorted(parts, key=lambda part: abs(part.patch - base.frame)):
         box = part.box
         rival, own = _odds(base.confidence[box]), _odds(part.confidence)
-        better = own**2 / (rival**2 + own**2)  # squared, so that the better of two clearly prevails
+        favoured = rival / max(1 - part.yielding, 1e-6)  # near a whole keyframe its colour wins a tie
+        better = own**2 / (favoured**2 + own**2)  # squared, so that the better of two clearly prevails
         # where the two say the same, the nearer in time and the more certain counts for more
         distance = np.linalg.norm(part.ab - base.ab[box], axis=-1)
         same = np.exp(-((distance / _SAME) ** 2))

@@ -75,9 +75,21 @@ def test_a_patch_of_its_own_frame_covers_one_of_another_frame() -> None:
 def test_near_a_whole_keyframe_the_more_certain_colour_prevails() -> None:
     assert [yield_to(10, frame, 0) for frame in (9, 5, 1)] == [0, 0, pytest.approx(0.84, abs=0.01)]
     assert yield_to(10, 1, None) == 0
-    sure, unsure = (cover(base(5, confidence=c), [patch(9, 5, RED, yielding=1)]) for c in (0.98, 0.3))
-    assert np.abs(sure.ab[3:8, 5:10]).max() < 5
-    assert np.abs(unsure.ab[3:8, 5:10] - RED).max() < 1
+    sure, unsure = (cover(base(5, confidence=c), [patch(9, 5, RED, yielding=0.84)]) for c in (0.98, 0.3))
+    shares = [float((result.ab[3:8, 5:10] @ np.float32(RED)).mean() / np.dot(RED, RED)) for result in (sure, unsure)]
+    assert shares[0] < 0.2
+    assert shares[1] > 0.9
+
+
+def test_a_patch_that_contradicts_a_keyframe_fades_to_it_without_a_jump_though_both_are_certain() -> None:
+    shares = []
+    for frame in (4, 3, 2, 1):  # towards the keyframe at 0
+        part = patch(10, frame, RED, confidence=0.99, yielding=yield_to(10, frame, 0))
+        ab = cover(base(frame, confidence=0.99), [part]).ab[3:8, 5:10]
+        shares.append(float((ab @ np.float32(RED)).mean() / np.dot(RED, RED)))
+    assert shares[0] == pytest.approx(1, abs=0.05)
+    assert np.abs(np.diff([*shares, 0])).max() < 0.5
+    assert shares[-1] < 0.25
 
 
 @pytest.mark.parametrize(("difference", "share"), [(2.0, 0.13), (60.0, 1.0)])
