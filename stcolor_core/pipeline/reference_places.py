@@ -144,7 +144,7 @@ class ReferencePlaces:
         if (left, top, width, height) == (0, 0, *self._display[2:]):
             return f"{size}: it shows the whole frame in another shape, and is stretched to fit."
         if left <= 0 and top <= 0 and left + width >= self._display[2] and top + height >= self._display[3]:
-            return f"{size}: it shows the frame with margins, which are left out."
+            return f"{size}: it shows more than the frame, and is used where it belongs."
         places = [f"{count_of(left, 'pixel')} from the left", f"{count_of(top, 'pixel')} from the top"]
         return f"{size}: it shows a part of {width} x {height}, {' and '.join(places)}, and is used there."
 

@@ -179,8 +179,10 @@ def find_registration(
         ab = np.ascontiguousarray(lab[..., 1:])
         shown, alignment = find_color_place(ab, known, frame=frame, others=others, lightness_of=lightness_of)
         return Registration(shown, alignment, by_color=shown != frame or alignment is not None)
-    if not (has_texture(lightness, counted) and has_texture(key, counted)):
+    if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
+    if not has_texture(key, counted):
+        return Registration(None)  # one flat colour shows nothing of the plate
     if painted := find_painted_lightness(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)

@@ -95,6 +95,23 @@ def test_a_plate_without_texture_takes_any_keyframe_as_it_is(level: float) -> No
     assert found == Registration(5)
 
 
+def test_a_flat_colour_shows_nothing_of_a_plate_with_texture_and_is_a_still() -> None:
+    red = np.full((*SCENE.lightnesses[FRAME].shape, 3), (50, 60, 40), np.float32)
+    assert find(red).frame is None
+
+
+def test_an_enlarged_part_of_the_frame_is_used_where_it_belongs() -> None:
+    whole = keyframe()
+    large = cv2.resize(whole[20:74, 30:126], (192, 108), interpolation=cv2.INTER_CUBIC)
+    found = find(large)
+    assert found.frame == FRAME and found.place is not None
+    assert found.place.share == pytest.approx(0.25, abs=0.01)
+    assert found.describe(FRAME, lines=108).startswith("shows 25 % of the frame, and is used there")
+    registered, known = found.apply(large, None, SCENE.lightnesses[FRAME])
+    assert known is not None and known.mean() == pytest.approx(0.25, abs=0.02)
+    assert np.abs(registered[..., 1:] - SCENE.ab[FRAME])[known].mean() < 1.5
+
+
 def test_a_painted_object_of_other_lightness_keeps_its_colour() -> None:
     lab = keyframe()
     lab[40:70, 60:100, 0] += 9
