@@ -28,8 +28,8 @@ _OVERHANG = 1 / 6  # of the picture, that may lie outside of the frame on each s
 _REFINED = 3  # places that are refined
 _APART = 0.12  # of the frame: places nearer than this are one
 _LEAST_PIXELS = 400  # known pixels at `_MOST_LINES` that can tell a place
-_MOST_MISFIT = 0.25  # right places of crops have 0.01 to 0.2, the best places of other pictures 0.35 to 0.8
-_CLEARLY = 0.6  # of the misfit of any other place: a texture that repeats does not tell which one is right
+_MOST_MISFIT = 0.2  # nearly all right places of crops have less, the best places of other pictures 0.2 to 0.8
+_CLEARLY = 0.5  # of the misfit of any other place: a texture that repeats does not tell which one is right
 _ROUNDS = 2
 _BAR_SHARES, _BAR_CONTRAST = (2, 98), 3.0  # per cent, L*: a line whose pixels differ by less than this is part of a bar
 
