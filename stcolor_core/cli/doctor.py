@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stcolor_core
 from stcolor_core import __version__
 from stcolor_core.errors import BadRequest, ColorError, OutputError, StcolorError
 from stcolor_core.movies.names import load_av
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise, word
 from stcolor_core.service.access import HOST, Connection, CoreLock, ask, find, state_folder
 
@@ -65,6 +67,7 @@ def check_installation() -> Iterator[Finding]:
     """Yield the findings: packages first, then checks that need all of them, then those that need none."""
     packages = [_check_package(name) for name in _PACKAGES]
     yield from packages
+    yield from _check_copy(Path(stcolor_core.__file__).parent, Path(sys.prefix))
     yield _check_movies()
     if not any(package.remedy for package in packages):
         yield _check_device()
@@ -97,6 +100,30 @@ def _check_package(name: str) -> Finding:
         return Finding(name, str(version))
     except _IMPORT_ERRORS as error:
         return Finding(name, f"does not load ({' '.join(str(error).split())})", "run install.py setup --reinstall")
+
+
+def _check_copy(package: Path, environment: Path) -> Iterator[Finding]:
+    """Check whether an environment that lies in a checkout holds what the checkout does; yield nothing of others.
+
+    Args:
+        package: The folder of the package that runs.
+        environment: The Python environment that it runs in.
+    """
+    source = environment.parent / package.name
+    if environment not in package.parents or not (source / "__init__.py").is_file():
+        return
+    files = {path.relative_to(folder) for folder in (package, source) for path in folder.rglob("*.py")}
+    other = sum(_bytes_of(package / file) != _bytes_of(source / file) for file in files)
+    if other:
+        yield Finding(
+            "Program",
+            f"an older or newer copy of {source}: {count_of(other, 'file')} of {len(files)} are not the same",
+            "run install.py setup --reinstall",
+        )
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _check_movies() -> Finding:

@@ -65,6 +65,21 @@ def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_model_is_
     assert "State folder" in findings
 
 
+def test_an_environment_that_holds_another_state_of_its_checkout_is_named(tmp_path: Path) -> None:
+    source, package = tmp_path / "stcolor_core", tmp_path / ".venv" / "lib" / "stcolor_core"
+    for folder in (source, package):
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        (folder / "run.py").write_text("pass")
+    assert list(doctor._check_copy(package, tmp_path / ".venv")) == []
+    (source / "run.py").write_text("pass  # newer")
+    (source / "new.py").write_text("")
+    (finding,) = doctor._check_copy(package, tmp_path / ".venv")
+    assert "2 files of 3 are not the same" in finding.state
+    assert "install.py setup --reinstall" in finding.remedy
+    assert list(doctor._check_copy(source, tmp_path / ".venv")) == []  # run from the checkout itself
+
+
 def test_movies_are_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise BadRequest("Movies need PyAV.")
