@@ -118,7 +118,7 @@ def _check_copy(package: Path, environment: Path) -> Iterator[Finding]:
         yield Finding(
             "Program",
             f"an older or newer copy of {source}: {count_of(other, 'file')} of {len(files)} are not the same",
-            "run install.py setup --reinstall",
+            "run install.py setup",
         )
 
 

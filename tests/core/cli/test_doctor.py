@@ -76,7 +76,7 @@ def test_an_environment_that_holds_another_state_of_its_checkout_is_named(tmp_pa
     (source / "new.py").write_text("")
     (finding,) = doctor._check_copy(package, tmp_path / ".venv")
     assert "2 files of 3 are not the same" in finding.state
-    assert "install.py setup --reinstall" in finding.remedy
+    assert finding.remedy == "run install.py setup"
     assert list(doctor._check_copy(source, tmp_path / ".venv")) == []  # run from the checkout itself
 
 
