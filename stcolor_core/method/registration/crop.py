@@ -29,6 +29,7 @@ _REFINED = 3  # places that are refined
 _APART = 0.12  # of the frame: places nearer than this are one
 _LEAST_PIXELS = 400  # known pixels at `_MOST_LINES` that can tell a place
 _MOST_MISFIT = 0.2  # nearly all right places of crops have less, the best places of other pictures 0.2 to 0.8
+_SURE = 0.1  # misfit of a whole frame, from which no part is sought
 _CLEARLY = 0.5  # of the misfit of any other place: a texture that repeats does not tell which one is right
 _ROUNDS = 2
 _BAR_SHARES, _BAR_CONTRAST = (2, 98), 3.0  # per cent, L*: a line whose pixels differ by less than this is part of a bar
@@ -116,7 +117,10 @@ def find_place(target: Plane, source: Plane, known: Mask | None = None) -> Place
         The place; None if the picture shows nothing of the frame, or nothing tells where it belongs.
     """
     target, (source, known) = _reduced(target), _reduced_known(source, known)
-    tried = [_refine(target, source, known, place) for place in (_WHOLE, *_candidates(target, source, known))]
+    whole = _refine(target, source, known, _WHOLE)
+    if whole[1] < _SURE:
+        return whole[0]
+    tried = [whole, *(_refine(target, source, known, place) for place in _candidates(target, source, known))]
     best, misfit = min(tried, key=lambda refined: refined[1])
     others = [other for place, other in tried if not place.is_near(best)]
     return best if misfit < min([_MOST_MISFIT, *(_CLEARLY * other for other in others)]) else None
