@@ -32,6 +32,7 @@ from stcolor_core.shots.shot import Shot
 __all__ = ["ShotFootage"]
 
 _CONFIDENCE = "rc_conf.warp"
+_MOST_DOUBTFUL = 4  # keyframes, and frames with patches, that are read before the run to be judged
 
 
 class ShotFootage:
@@ -100,6 +101,26 @@ class ShotFootage:
             count: How many plates.
         """
         self._plate.keep(count)
+
+    def refuse_misfits(self) -> None:
+        """Refuse references and mattes of another aspect, patches that cover nothing, and swatches of unknown objects.
+
+        Pictures are read only where their headers leave it doubtful, and a few of these, so that a run with many is not
+        held up: the others are refused when they are used.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If one of them is refused.
+        """
+        self._mattes.refuse_misfits(all_frames=self._use_instances)
+        keyframes = [frame for frame, picture in self.references.items() if self._inputs.seems_misplaced(picture)]
+        patched = [
+            frame for frame, pictures in self.patches.items() if any(map(self._inputs.seems_misplaced, pictures))
+        ]
+        for frame in keyframes[:_MOST_DOUBTFUL]:
+            self._fitted.reference(frame)
+        for frame in patched[:_MOST_DOUBTFUL]:
+            self._fitted.patch(frame)
 
     @property
     def stills(self) -> Sequence[Keyframe]:

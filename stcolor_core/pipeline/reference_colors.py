@@ -17,6 +17,7 @@ from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_flaws import nothing_known
 from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.plurals import count_of
@@ -81,10 +82,7 @@ class ReferenceColors:
             color = self._masked(color, reference.mask, frame)
         weight = color.known if color.weight is None else color.weight
         if weight is not None and not weight.any():
-            raise BadRequest(
-                f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
-                "elsewhere, or all of it is NaN or infinite. Render it again."
-            )
+            raise nothing_known(label)
         return color, light.ab[..., 0]
 
     def read_still(self, path: Path, colorspace: str | None, *, lines: int) -> Keyframe:
