@@ -20,6 +20,7 @@ from stcolor_core.method.light import chroma_left
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.fitted_references import FittedReferences
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_colors import ReferenceColors
@@ -45,7 +46,7 @@ class ShotFootage:
         detector: Finds the instances if the shot has no mattes; None detects none.
         flaws: Finds the references that give no colour.
         warn: Called with one line for the artist, in the thread that reads the picture.
-        warn_registered: Called in its place with the frame and the line if a reference is fitted to the plate.
+        queue: Called in its place with the event of a line about one reference or matte; None for no such event.
 
     Attributes:
         frames: Plate frame -> its file, in ascending order.
@@ -70,9 +71,9 @@ class ShotFootage:
         detector: Detector | None,
         flaws: ReferenceFlaws,
         warn: Callable[[str], None],
-        warn_registered: Callable[[int, str], None] | None = None,
+        queue: Callable[[Event], None] | None = None,
     ) -> None:
-        warn_once = WarnOnce(warn)
+        warn_once = WarnOnce(warn, queue)
         self._plate = ShotPlates(shot, inputs, warn=warn, warn_once=warn_once)
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self.display, self.canvas, self.pipe = self._plate.display, self._plate.canvas, self._plate.pipe
@@ -90,7 +91,6 @@ class ShotFootage:
             mattes=self._mattes,
             register=shot.method.register != "off",
             warn_once=warn_once,
-            warn_registered=warn_registered or (lambda _, message: warn(message)),
         )
         self._stills: list[Keyframe] | None = None
 

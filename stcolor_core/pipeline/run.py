@@ -166,7 +166,7 @@ class _Run:
             detector=detector,
             flaws=self._flaws,
             warn=reporter.warn,
-            warn_registered=reporter.warn_registered,
+            queue=reporter.queue,
         )
         self._digests = Digests(
             shot,

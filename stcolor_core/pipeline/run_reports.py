@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from stcolor_core.errors import PlateError
+from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
@@ -202,8 +204,8 @@ def leave_out_idle(reporter: Reporter, flaws: ReferenceFlaws, references: dict[i
         references: Frame of a whole keyframe -> its picture; changed.
     """
     for frame in flaws.find_idle():
-        message = describe_idle(frame, references[frame].path)
-        reporter.report(Event(kind="warning", frame=frame, flaw=flaws.of(frame), message=message))
+        path = references[frame].path
+        _warn_of_flaw(reporter, frame, path, flaws.of(frame), describe_idle(frame, path))
         del references[frame]
 
 
@@ -229,7 +231,7 @@ def report_flaws(
         if flaw := flaws.of(frame):
             path = references[frame].path
             message = describe_flaw(frame, path, flaw, can_hold_color=_can_hold_color([frame], flaws))
-            reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
+            _warn_of_flaw(reporter, frame, path, flaw, message)
 
 
 def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[int, bool]) -> None:
@@ -264,6 +266,11 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
             f"The object {lost.name} of the mattes may be taken for another in {where}: the mattes of {first} and "
             f"{last} disagree about it there. {remedy}."
         )
+
+
+def _warn_of_flaw(reporter: Reporter, frame: int, path: Path, flaw: ReferenceFlaw | None, message: str) -> None:
+    subject = f"Reference {frame} ({path})"
+    reporter.report(Event(kind="warning", frame=frame, subject=subject, flaw=flaw, message=message))
 
 
 def _some_of(span: Span) -> Sequence[int]:

@@ -63,7 +63,7 @@ class ShotMattes:
         merged = self._read(frame, self._plate.working_size)
         if not len(merged.masks):
             label = name_picture(paths[0], None, matte_role(frame))
-            self._warn_once(f"{label} has no instance in it; the frame is not restricted by it.")
+            self._warn_once.about(label, " has no instance in it; the frame is not restricted by it.", frame)
         return merged
 
     def colors_of_swatches(self, frame: int) -> list[KnownColor]:

@@ -98,3 +98,14 @@ def test_an_unpainted_keyframe_is_named_before_its_damaged_plate_frame_stops_the
     assert (warning["frame"], warning["flaw"]) == (FIRST, "no_color")
     assert "Paint it, or leave it out" in warning["message"]
     assert plate.name in output.err
+
+
+def test_the_command_line_names_all_unpainted_keyframes_in_one_line(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST, FIRST + 1, FIRST + 2, LAST))
+    for frame in shot.references[:3]:
+        black_reference(shot, frame)
+    assert shot.colorize() == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "has no colour" in line]
+    assert line.startswith(f"stcolor: Reference {FIRST}-{FIRST + 2} has no colour: what it colours stays grey")
