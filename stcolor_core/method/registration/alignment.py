@@ -198,13 +198,14 @@ def affine_alignment_misfit(matrix: Matrix, target: Plane, source: Plane, known:
     return _Pyramid(target, source, known, [target.shape[0]]).misfit(matrix)
 
 
-def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> Alignment:
+def find_alignment(target: Plane, source: Plane, known: Mask | None = None, *, only_shift: bool = False) -> Alignment:
     """Return the affine alignment of a source with a target of the same size.
 
     Args:
         target: L*, shape (H, W), 0..100.
         source: L*, shape (H, W), 0..100.
         known: Source pixels that count, shape (H, W), bool; None for all.
+        only_shift: Whether the map is to be a shift alone, without scale, turn and shear.
 
     Returns:
         The alignment. Its matrix is the identity if no affine map moves the picture by a noticeable amount.
@@ -213,7 +214,7 @@ def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> A
     if min(target.shape) < _SMALLEST:
         return Alignment(np.eye(2, 3), (height, width))
     lines = [*(lines for lines in _COARSE_LINES if lines < height), height]
-    pyramid = _Pyramid(target, source, known, lines)
+    pyramid = _Pyramid(target, source, known, lines, cv2.MOTION_TRANSLATION if only_shift else cv2.MOTION_AFFINE)
     matrix = pyramid.find_affine()
     alignment = Alignment(matrix, (height, width))
     if not alignment.moves or pyramid.misfit(matrix) >= pyramid.misfit(np.eye(2, 3)):
@@ -237,8 +238,16 @@ def add_flow(alignment: Alignment, target: Plane, source: Plane, known: Mask | N
 class _Pyramid:
     """Local contrast of a target and a source at several heights; matrices are those of the largest."""
 
-    def __init__(self, target: Plane, source: Plane, known: Mask | None, lines: Sequence[int]) -> None:
+    def __init__(
+        self,
+        target: Plane,
+        source: Plane,
+        known: Mask | None,
+        lines: Sequence[int],
+        motion: int = cv2.MOTION_AFFINE,
+    ) -> None:
         height, width = target.shape
+        self._motion = motion
         self.sizes = [(line, max(1, round(width * line / height))) for line in lines]
         share = np.ones(source.shape, np.float32) if known is None else known.astype(np.float32)
         self.masks: list[Mask] = [np.asarray(resize(share, size) > 0.5) for size in self.sizes]
@@ -249,7 +258,7 @@ class _Pyramid:
         ]
 
     def find_affine(self) -> Matrix:
-        """Return the best affine map, as a matrix of the largest level."""
+        """Return the best map of the kind that is sought, as a matrix of the largest level."""
         coarse = min(1, len(self.sizes) - 1)
         starts = [self.align(start, from_level=0, to_level=coarse) for start in (np.eye(2, 3), self.shift(coarse))]
         best = min(starts, key=lambda matrix: self.misfit(matrix, coarse))
@@ -271,7 +280,7 @@ class _Pyramid:
                     self.targets[level],
                     self.sources[level],
                     _rescale(matrix, self.sizes[-1], self.sizes[level]).astype(np.float32),
-                    cv2.MOTION_AFFINE,
+                    self._motion,
                     (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, _PRECISION),
                     self.masks[level].astype(np.uint8),
                     _ECC_BLUR,
