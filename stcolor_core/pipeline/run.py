@@ -45,6 +45,7 @@ from stcolor_core.pipeline.run_reports import (
     report_transitions,
     warn_of_coloured_plate,
     warn_of_lost_matte,
+    warn_of_no_color,
     warn_of_open_dissolves,
     warn_of_others_work,
     warn_of_reuse,
@@ -203,6 +204,8 @@ class _Run:
                 yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
                 yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+        if not self._footage.patches and not self._shot.stills:
+            warn_of_no_color(self._reporter, self._flaws, self._footage.references, requested)
         warn_of_coloured_plate(self._reporter, self._shot.plate.path, self._footage.in_colour)
         self._reporter.report(Event(kind="done", done=self._reporter.done, total=self._reporter.total))
 

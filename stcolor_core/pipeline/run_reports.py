@@ -28,6 +28,7 @@ __all__ = [
     "report_transitions",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
+    "warn_of_no_color",
     "warn_of_open_dissolves",
     "warn_of_others_work",
     "warn_of_reuse",
@@ -171,7 +172,7 @@ def warn_of_unreferenced(
         stills: Whether the shot has stills.
         flaws: Says whether a plate frame can hold colour.
     """
-    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span), flaws)]
+    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span.frames), flaws)]
     grey = requested.intersection(unreferenced(spans))
     patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
     if grey.difference(patched) and not stills:
@@ -234,6 +235,27 @@ def report_flaws(
             _warn_of_flaw(reporter, frame, path, flaw, message)
 
 
+def warn_of_no_color(
+    reporter: Reporter, flaws: ReferenceFlaws, references: Iterable[int], requested: frozenset[int]
+) -> None:
+    """Warn at the end of a run that nothing was coloured, since none of the references has colour.
+
+    Black and white frames need none, and are not mentioned.
+
+    Args:
+        reporter: Takes the line.
+        flaws: Finds what is wrong with a reference.
+        references: The whole keyframes, if the shot has nothing else that gives colour.
+        requested: The requested frames.
+    """
+    keyframes = sorted(references)
+    if keyframes and all(map(flaws.of, keyframes)) and _can_hold_color(_some_of(sorted(requested)), flaws):
+        reporter.warn(
+            f"Nothing has got colour: {count_of(len(requested), 'frame')} stay as grey as the plate, at confidence 0, "
+            f"because no reference of the shot has colour. Paint {describe_frames(keyframes)}, and run it again."
+        )
+
+
 def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[int, bool]) -> None:
     """Warn of the plate frames that are in colour if others are grey; known once they have been read.
 
@@ -273,9 +295,9 @@ def _warn_of_flaw(reporter: Reporter, frame: int, path: Path, flaw: ReferenceFla
     reporter.report(Event(kind="warning", frame=frame, subject=subject, flaw=flaw, message=message))
 
 
-def _some_of(span: Span) -> Sequence[int]:
-    """Return the frames of a span that say whether it is black."""
-    return span.frames[:: max(1, len(span.frames) // _LOOKED_AT)]
+def _some_of(frames: Sequence[int]) -> Sequence[int]:
+    """Return the frames of a scene that say whether it is black."""
+    return frames[:: max(1, len(frames) // _LOOKED_AT)]
 
 
 def _can_hold_color(frames: Iterable[int], flaws: ReferenceFlaws) -> bool:
