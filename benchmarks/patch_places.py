@@ -140,13 +140,13 @@ def fit(picture: Image, covered: Mask, plate: Plane, truth: Matrix) -> Result:
     paint = find_patch_paint(lab, covered, plate)
     if paint is not None:
         lab = paint.apply(lab)
-    own = np.ascontiguousarray(lab[..., 0])
+    own = np.where(covered, lab[..., 0], np.float32(0))
     found = find_patch_alignment(own, covered, plate) if paint is None else None
     if found is None:
         error = corner_error(np.eye(2, 3), truth, covered)
     else:
         error = corner_error(found.matrix, truth, covered)
-        own, covered = found.sample(own), found.sample_mask(covered)
+        own, covered = found.sample(own), found.sample_inner_mask(covered)
     cleaned = bool(covered.any()) and find_patch_damage(own, covered, plate) is not None
     return Result(found is not None, cleaned, error)
 

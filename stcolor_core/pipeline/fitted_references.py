@@ -145,7 +145,8 @@ class FittedReferences:
         alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
             done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
-            own, covered = alignment.sample(own), alignment.sample_mask(covered)
+            # what lies beside the patch is no picture, and would be taken for damage at its edge
+            own, covered = alignment.sample(own), alignment.sample_inner_mask(covered)
             at_plate = alignment.at(self._plate.size)
             both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
             color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])

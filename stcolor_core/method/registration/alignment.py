@@ -142,6 +142,21 @@ class Alignment:
         share = self.sample(mask.astype(np.float32), border=cv2.BORDER_CONSTANT)
         return np.asarray(share > 0.98)
 
+    def sample_inner_mask(self, mask: Mask) -> Mask:
+        """Return a source mask on the target's pixels: only pixels for which `sample` takes nothing from beside it.
+
+        Args:
+            mask: Shape (H, W), bool, of this alignment's size.
+        """
+        height, width = self.size
+        move = self.displacement()
+        x = np.arange(width, dtype=np.float32) + move[..., 0]
+        y = np.arange(height, dtype=np.float32)[:, None] + move[..., 1]
+        inner = cv2.erode(mask.astype(np.float32), np.ones((3, 3), np.uint8), borderValue=0)
+        # two pixels of the linear filter, and one more on either side of the cubic one
+        share = cv2.remap(inner, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return np.asarray(share > 0.9998)
+
     def _corner_shifts(self) -> Matrix:
         height, width = self.size
         corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)])
