@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from stcolor_core.errors import one_line
 from stcolor_core.files.atomic import remove_unfinished
 from stcolor_core.heap import keep_freed_memory
+from stcolor_core.repeated_warnings import RepeatedWarnings
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -164,10 +165,15 @@ class ProgressBar:
         from tqdm import tqdm
 
         self._bar: tqdm[NoReturn] = tqdm(desc="starting", unit="frame", disable=None, dynamic_ncols=True)
+        self._warnings = RepeatedWarnings(self._write)
         return self._show
 
     def __exit__(self, *exception: object) -> None:
+        self._warnings.close()
         self._bar.close()
+
+    def _write(self, message: str) -> None:
+        self._bar.write(f"stcolor: {one_line(message)}", file=sys.stderr)
 
     def _show(self, event: Event) -> None:
         if event.kind == "plan" and self._estimate is not None:
@@ -175,8 +181,9 @@ class ProgressBar:
         if self._times is not None:
             self._times.record(event)
         self._bar.bar_format = self._format()
-        if event.kind == "warning" or event.kind == "input":
-            self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
+        self._warnings.take(event)
+        if event.kind == "input":
+            self._write(event.message)
         elif event.kind == "look":
             what = {"cuts": "searching for scene cuts", "patch": f"carrying the patch of {event.patch}"}
             self._bar.set_description(f"{what.get(event.stage, 'tracking')}: frame {event.frame}")

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
@@ -16,6 +17,7 @@ from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan, worded
 from stcolor_core.errors import StcolorError
 from stcolor_core.plurals import count_of
+from stcolor_core.repeated_warnings import RepeatedWarnings
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -97,11 +99,17 @@ def _color(options: argparse.Namespace) -> int:
     plan = load_plan(options.plan)
     finished: list[SceneResult] = []
     troubles: list[SceneTrouble] = []
-    with StopOnSignal() as stop:
+    repeated: dict[str, RepeatedWarnings] = {}
+    with StopOnSignal() as stop, ExitStack() as at_end:
+
+        def warnings_of(name: str) -> RepeatedWarnings:
+            if name not in repeated:
+                repeated[name] = RepeatedWarnings(lambda message: warn_of_plan(f"{name}: {message}"))
+                at_end.callback(repeated[name].close)
+            return repeated[name]
 
         def report(name: str, event: Event) -> None:
-            if event.kind == "warning":
-                warn_of_plan(f"{name}: {event.message}")
+            warnings_of(name).take(event)
 
         results = color_film(
             plan,
@@ -114,6 +122,7 @@ def _color(options: argparse.Namespace) -> int:
         )
         for result in results:
             finished.append(result)
+            warnings_of(result.name).close()
             if result.trouble is not None:
                 told = {each.problem for each in troubles}
                 if result.trouble.problem not in told and result.trouble.waits_for not in plan.scenes:

@@ -15,7 +15,7 @@ from typing import Any
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
-from stcolor_core.images.picture_names import name_picture
+from stcolor_core.images.picture_names import describe_absence, name_picture
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
@@ -61,7 +61,7 @@ def open_picture(
     label, remedy = label_and_remedy(path, frame, role)
     if not path.is_file():
         remedy = "Check the path." if frame is None else f"Render it, or {advise('missing')}."
-        raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. {remedy}")
+        raise PlateError(f"{label} {describe_absence(path)}. {remedy}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{label} is truncated or damaged. {remedy}")
     if path.suffix.lower() == ".png" and (fault := png_fault(path, header_only=True)):

@@ -48,7 +48,7 @@ class FramePattern:
     digits: int | None
 
     @classmethod
-    def parse(cls, text: str) -> FramePattern:
+    def parse(cls, text: str, *, role: str = "", frame: int | None = None) -> FramePattern:
         """Return the pattern of `sh.####.exr`, of `sh.%04d.exr` or of the path of a single picture.
 
         The frame field is a run of # or a %04d in the file's name, at the position of the frame number: right before
@@ -59,24 +59,26 @@ class FramePattern:
 
         Args:
             text: The pattern or path.
+            role: What it is to the shot, such as "The plate", for messages; "" if that is not said.
+            frame: The plate frame that it is given for, so that a single picture is meant; None for a sequence.
 
         Raises:
-            BadRequest: If there is no file name, if there are two frame fields, or if the frame field is padded with
-                blanks.
+            BadRequest: If it is a folder, if there is no file name, if there are two frame fields, or if the frame
+                field is padded with blanks.
         """
-        path = Path(text)
+        path, label = Path(text), f"{role} ({text})" if role and text.strip() else f"{role} {text!r}".lstrip()
         if os.path.isdir(text):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-            raise BadRequest(_describe_folder(text))
+            raise BadRequest(f"{label} {_describe_folder(text, frame)}")
         if not text.strip() or "\0" in text or text.endswith(("/", os.sep)) or path.name in ("", ".."):
-            raise BadRequest(f"{text!r} names no file. Write a pattern like plates/sh010.####.exr.")
+            raise BadRequest(f"{label} names no file. Write a pattern like plates/sh010.####.exr.")
         fields = list(_FIELD.finditer(path.name))
         if len(fields) > 1:
-            raise BadRequest(f"{text!r} has more than one frame field. Keep one run of # or one %04d.")
+            raise BadRequest(f"{label} has more than one frame field. Keep one run of # or one %04d.")
         if not fields:
             return cls(text, path.parent, path.name, "", None)
         field = fields[0]
         if _BLANK_PADDED.fullmatch(field[0]):
-            raise BadRequest(f"{text!r} pads frame numbers with blanks. Write #### or %04d.")
+            raise BadRequest(f"{label} pads frame numbers with blanks. Write #### or %04d.")
         digits = len(field[0]) if field[0].startswith("#") else int(field[0][1:-1][-9:] or 1)
         if digits > _LONGEST_NAME:
             raise BadRequest(f"{text[:80]!r} has frame numbers of {digits} digits. Write #### or %04d.")
@@ -127,17 +129,27 @@ class FramePattern:
         return f"{frame:0{self.digits}d}"
 
 
-def _describe_folder(text: str) -> str:
-    """Return an error that says that a path is a folder, and which sequences it holds."""
+def _describe_folder(text: str, frame: int | None) -> str:
+    """Return what is wrong with a path that is a folder, and what to name in it: a picture for a frame, or a sequence.
+
+    Args:
+        text: The folder.
+        frame: As for `FramePattern.parse`.
+    """
     folder = Path(text)
+    what = "Write a pattern like" if frame is None else "Name the picture in it, like"
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, _MOST_LISTED) if entry.is_file()]
+            names = sorted(entry.name for entry in islice(entries, _MOST_LISTED) if entry.is_file())
     except OSError as error:
-        return f"{text!r} is a folder that cannot be listed ({error.strerror}). Write a pattern like sh010.####.exr."
+        return f"is a folder that cannot be listed ({error.strerror}). {what} sh010.####.exr."
     matches = [match for name in names if (match := _NUMBERED_PICTURE.fullmatch(name))]
+    if frame is not None:
+        own = [match[0] for match in matches if int(match[2]) == frame]
+        named = " or ".join(f"'{folder / name}'" for name in own[:_NAMED])
+        return f"is a folder. {what} {named or folder / f'sh010.{frame}.exr'}."
     counts = Counter(f"{match[1]}{'#' * len(match[2])}{match[3]}" for match in matches)
     if not counts:
-        return f"{text!r} is a folder without numbered pictures. Write a pattern like {folder / 'sh010.####.exr'}."
+        return f"is a folder without numbered pictures. {what} {folder / 'sh010.####.exr'}."
     patterns = " or ".join(f"'{folder / pattern}'" for pattern, _ in counts.most_common(_NAMED))
-    return f"{text!r} is a folder. Name the sequence in it: {patterns}."
+    return f"is a folder. Name the sequence in it: {patterns}."

@@ -43,6 +43,8 @@ class Event:
             patch to it; "" in other events.
         patch: The frame of that patch; None in other events.
         kept: Whether a finished frame was on disk already.
+        subject: Of a "warning" about the reference or matte at `frame`: how the message names it at its beginning, as
+            `name_picture` does; "" in any other.
         registered: Of a "warning", whether it says how the reference at `frame` was fitted to the plate.
         flaw: Of a "warning", why the reference at `frame` gives no colour; None in any other.
         confidence: As in `FrameResult`.
@@ -64,6 +66,7 @@ class Event:
     stage: Literal["", "cuts", "tracking", "patch"] = ""
     patch: int | None = None
     kept: bool = False
+    subject: str = ""
     registered: bool = False
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
@@ -117,18 +120,14 @@ class Reporter:
         Args:
             message: One line for the artist.
         """
-        self._queue(Event(kind="warning", message=message))
+        self.queue(Event(kind="warning", message=message))
 
-    def warn_registered(self, frame: int, message: str) -> None:
-        """Queue, as `warn` does, how a reference was fitted to the plate.
+    def queue(self, warning: Event) -> None:
+        """Queue a warning that says more than its message, as `warn` does.
 
         Args:
-            frame: The frame at which it was given.
-            message: One line for the artist.
+            warning: The event.
         """
-        self._queue(Event(kind="warning", frame=frame, registered=True, message=message))
-
-    def _queue(self, warning: Event) -> None:
         logger.info(word(warning.message))
         self._warnings.put(warning)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -66,7 +65,6 @@ class FittedReferences:
         mattes: Has the colours of swatches, which lie under a frame's patches.
         register: Whether to fit them; else they are used as they are.
         warn_once: Called with one line for the artist.
-        warn_registered: Called in its place with the frame and the line if a keyframe was fitted.
     """
 
     def __init__(
@@ -79,11 +77,10 @@ class FittedReferences:
         mattes: ShotMattes,
         register: bool,
         warn_once: WarnOnce,
-        warn_registered: Callable[[int, str], None],
     ) -> None:
         self._pictures, self._patches, self._plate = references, patches, plate
         self._colors, self._mattes, self._fits = colors, mattes, register
-        self._warn_once, self._warn_registered = warn_once, warn_registered
+        self._warn_once = warn_once
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, KnownColor](2)
@@ -148,7 +145,8 @@ class FittedReferences:
         alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
             done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
-            own, covered = alignment.sample(own), alignment.sample_mask(covered)
+            # what lies beside the patch is no picture, and would be taken for damage at its edge
+            own, covered = alignment.sample(own), alignment.sample_inner_mask(covered)
             at_plate = alignment.at(self._plate.size)
             both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
             color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])
@@ -163,7 +161,7 @@ class FittedReferences:
             color = replace(color, ab=ab)
         if done:
             label = f"Reference {frame} ({picture.path})"
-            self._warn_once(f"{label}: {'; '.join(done)}. {advise('register')}.")
+            self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
         return color
 
     def _patch_at_working_size(self, color: KnownColor, light: Plane) -> tuple[Image, Mask]:
@@ -204,7 +202,7 @@ class FittedReferences:
         registration = self._registrations.get(frame, find)
         if changes := registration.describe(frame, lines=self._plate.size[0]):
             label = f"Reference {frame} ({self._pictures[frame].path})"
-            self._warn_once(f"{label}: {changes}. {advise('register')}.", partial(self._warn_registered, frame))
+            self._warn_once.about(label, f": {changes}. {advise('register')}.", frame, registered=True)
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)

@@ -20,6 +20,7 @@ from stcolor_core.method.light import chroma_left
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.fitted_references import FittedReferences
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_colors import ReferenceColors
@@ -32,6 +33,7 @@ from stcolor_core.shots.shot import Shot
 __all__ = ["ShotFootage"]
 
 _CONFIDENCE = "rc_conf.warp"
+_MOST_DOUBTFUL = 4  # keyframes, and frames with patches, that are read before the run to be judged
 
 
 class ShotFootage:
@@ -44,7 +46,7 @@ class ShotFootage:
         detector: Finds the instances if the shot has no mattes; None detects none.
         flaws: Finds the references that give no colour.
         warn: Called with one line for the artist, in the thread that reads the picture.
-        warn_registered: Called in its place with the frame and the line if a reference is fitted to the plate.
+        queue: Called in its place with the event of a line about one reference or matte; None for no such event.
 
     Attributes:
         frames: Plate frame -> its file, in ascending order.
@@ -69,9 +71,9 @@ class ShotFootage:
         detector: Detector | None,
         flaws: ReferenceFlaws,
         warn: Callable[[str], None],
-        warn_registered: Callable[[int, str], None] | None = None,
+        queue: Callable[[Event], None] | None = None,
     ) -> None:
-        warn_once = WarnOnce(warn)
+        warn_once = WarnOnce(warn, queue)
         self._plate = ShotPlates(shot, inputs, warn=warn, warn_once=warn_once)
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self.display, self.canvas, self.pipe = self._plate.display, self._plate.canvas, self._plate.pipe
@@ -89,7 +91,6 @@ class ShotFootage:
             mattes=self._mattes,
             register=shot.method.register != "off",
             warn_once=warn_once,
-            warn_registered=warn_registered or (lambda _, message: warn(message)),
         )
         self._stills: list[Keyframe] | None = None
 
@@ -100,6 +101,26 @@ class ShotFootage:
             count: How many plates.
         """
         self._plate.keep(count)
+
+    def refuse_misfits(self) -> None:
+        """Refuse references and mattes of another aspect, patches that cover nothing, and swatches of unknown objects.
+
+        Pictures are read only where their headers leave it doubtful, and a few of these, so that a run with many is not
+        held up: the others are refused when they are used.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If one of them is refused.
+        """
+        self._mattes.refuse_misfits(all_frames=self._use_instances)
+        keyframes = [frame for frame, picture in self.references.items() if self._inputs.seems_misplaced(picture)]
+        patched = [
+            frame for frame, pictures in self.patches.items() if any(map(self._inputs.seems_misplaced, pictures))
+        ]
+        for frame in keyframes[:_MOST_DOUBTFUL]:
+            self._fitted.reference(frame)
+        for frame in patched[:_MOST_DOUBTFUL]:
+            self._fitted.patch(frame)
 
     @property
     def stills(self) -> Sequence[Keyframe]:

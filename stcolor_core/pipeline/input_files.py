@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,28 @@ from stcolor_core.images import plates
 from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.picture_names import name_picture
-from stcolor_core.images.pictures import Picture
+from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.reader import open_movie
 
-__all__ = ["InputFiles", "manifest_state"]
+__all__ = ["InputFiles", "MatteHeader", "manifest_state"]
 
 # increase the number when the cached values change their form
-_FORMATS, _MANIFESTS, _COVERED = "formats 2", "manifests 1", "covered 1"
+_FORMATS, _MATTES, _COVERED = "formats 2", "mattes 1", "covered 1"
+
+
+@dataclass(frozen=True)
+class MatteHeader:
+    """What the header of a matte says.
+
+    Attributes:
+        manifest: The name of the sidecar manifest that a Cryptomatte refers to; "" if there is none.
+        display_window: As in `pictures.Header`.
+    """
+
+    manifest: str
+    display_window: Window
 
 
 class InputFiles:
@@ -145,14 +159,18 @@ class InputFiles:
             label = self.label(Path(error.filename))
             raise PlateError(f"{label} cannot be read ({error.strerror}). Check the path.") from None
 
-    def manifests(self, paths: Iterable[Path]) -> Mapping[Path, str]:
-        """Return the name of the manifest that each matte refers to; "" if it names none.
+    def matte_headers(self, paths: Iterable[Path]) -> Mapping[Path, MatteHeader]:
+        """Return what the header of each matte says.
 
         Args:
             paths: Files of mattes.
+
+        Raises:
+            PlateError: If one is missing or damaged.
         """
         files = {path: self.status(path) for path in paths}
-        return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(self._manifest_name))
+        entries = self._cache.get_for_files(_MATTES, files, map_in_threads(self._read_matte_header))
+        return {path: MatteHeader(str(entries[path][0]), tuple(entries[path][1])) for path in files}
 
     def shares(self, kind: str, paths: Iterable[Path], read: Callable[[Path], float]) -> Mapping[Path, float]:
         """Return what part of the plate each picture covers, 0..1.
@@ -165,11 +183,11 @@ class InputFiles:
         files = {path: self.status(path) for path in paths}
         return self._cache.get_for_files(f"{_COVERED} {kind}", files, map_in_threads(read))
 
-    def _manifest_name(self, path: Path) -> str:
-        """Return the name of the sidecar manifest that a Cryptomatte refers to; "" if there is none."""
+    def _read_matte_header(self, path: Path) -> tuple[str, Window]:
         header = plates.read_matte_header(path, role=self.role(path))
         layer = find_layer(header.metadata, header.channels)
-        return "" if layer is None else str(header.metadata.get(f"{layer.prefix}manif_file", ""))
+        manifest = "" if layer is None else str(header.metadata.get(f"{layer.prefix}manif_file", ""))
+        return manifest, header.display_window
 
 
 def manifest_state(path: Path) -> str:

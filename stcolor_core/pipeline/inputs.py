@@ -20,10 +20,10 @@ from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
-from stcolor_core.pipeline.input_files import InputFiles, manifest_state
+from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
-from stcolor_core.pipeline.reference_places import ReferencePlaces
+from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
@@ -238,7 +238,9 @@ class ShotInputs:
         """
         paths = self.mattes(frame)
         states: list[Status | str] = [self._files.status(path) for path in paths]
-        return states + [manifest_state(path.parent / name) for path in paths if (name := self._manifests[path])]
+        return states + [
+            manifest_state(path.parent / name) for path in paths if (name := self._matte_headers[path].manifest)
+        ]
 
     def content(self, path: Path) -> str:
         """Return the checksum of another file that the shot reads, such as detector weights.
@@ -271,6 +273,30 @@ class ShotInputs:
         """Yield every keyframe and patch with its frame, the whole keyframes first."""
         yield from self.references.items()
         yield from ((frame, picture) for frame, pictures in self.patches.items() for picture in pictures)
+
+    def seems_misplaced(self, picture: ReferencePicture) -> bool:
+        """Return whether the headers of a reference and its mask leave it doubtful that it has colour for the plate.
+
+        So does one of another aspect than the plate, and one that covers nothing of it as far as that was measured.
+
+        Args:
+            picture: The reference.
+        """
+        sizes = [self._coloured[picture.path].display_window]
+        if picture.mask is not None:
+            sizes.append(self._formats_of_masks[picture.mask].display_window)
+        plate = self.first_format.display_window
+        if picture.placement is None and not all(has_aspect_of(size, plate) for size in sizes):
+            return True
+        return self._covered.get(picture) == 0
+
+    def matte_sizes(self, frame: int) -> list[Window]:
+        """Return the display window of each of a frame's mattes.
+
+        Args:
+            frame: The frame's number.
+        """
+        return [self._matte_headers[path].display_window for path in self.mattes(frame)]
 
     def is_result(self, path: Path) -> bool:
         """Return whether the header of a reference or still says that RefColorize wrote the file.
@@ -349,9 +375,13 @@ class ShotInputs:
         return self._files.checksums([*self._coloured, *self._masks])
 
     @cached_property
-    def _manifests(self) -> Mapping[Path, str]:
-        """Return the name of each matte's manifest; "" if it names none."""
-        return self._files.manifests(path for frame in self.frames for path in self.mattes(frame))
+    def _matte_headers(self) -> Mapping[Path, MatteHeader]:
+        """Return what the header of each matte says."""
+        return self._files.matte_headers(path for frame in self.frames for path in self.mattes(frame))
+
+    @cached_property
+    def _formats_of_masks(self) -> Mapping[Path, HeaderSummary]:
+        return self._files.formats(self._masks)
 
 
 def plate_canvas(inputs: ShotInputs) -> Window:

@@ -190,7 +190,9 @@ def suggest_next(
         opened.look(frame)
         return opened.footage.plate(frame).lightness
 
-    keyframes, patched = set(opened.footage.references), set(opened.footage.patches)
+    # one without colour covers nothing: where it is unsure, it is the first to paint
+    keyframes = {frame for frame in opened.footage.references if opened.flaws.of(frame) is None}
+    patched = set(opened.footage.patches)
     scenes = [scene for scene in opened.scenes() if finished.intersection(scene.frames)]
     total = sum(len(scene.frames) for scene in scenes)
     found, knows_any, unread = [], False, list[int]()
@@ -278,10 +280,10 @@ class _Opened:
         self._shot, self._cache, self._cancelled = shot, StatCache(), cancelled
         self.reporter = Reporter(report, lambda: False)
         self._inputs = ShotInputs(shot, warn=self.reporter.warn, cache=self._cache)
-        flaws = ReferenceFlaws(shot, self._inputs, self._cache)
-        leave_out_idle(self.reporter, flaws, self._inputs.references)
+        self.flaws = ReferenceFlaws(shot, self._inputs, self._cache)
+        leave_out_idle(self.reporter, self.flaws, self._inputs.references)
         self.footage = ShotFootage(
-            shot, self._inputs, use_instances=False, detector=None, warn=self.reporter.warn, flaws=flaws
+            shot, self._inputs, use_instances=False, detector=None, warn=self.reporter.warn, flaws=self.flaws
         )
 
     def look(self, frame: int) -> None:

@@ -17,6 +17,7 @@ from stcolor_core.images.pictures import Header, Picture, Placement
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_flaws import nothing_known
 from stcolor_core.pipeline.reference_places import has_aspect_of
 from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
@@ -67,14 +68,14 @@ class ReferenceColors:
             picture = reference.placement.of(picture)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         if is_patch:
-            self._warn_of_grey(label, picture, reference.colorspace, covered=alpha)
-        self._warn_of_broken(label, picture)
+            self._warn_of_grey(label, picture, reference.colorspace, frame=frame, covered=alpha)
+        self._warn_of_broken(label, picture, frame=frame)
         pixels = plates.layer_pixels(picture)
         if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
             pixels = unpremultiply(pixels, alpha)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
         lab = pipe.lab(pixels)
-        own = self._known_color(lab, picture, label, covered=alpha)
+        own = self._known_color(lab, picture, label, frame=frame, covered=alpha)
         # L* takes the place of a* and b*, as both must be placed on the canvas
         color, light = (
             replace(own, ab=plane).aligned_to(picture, display=self._plate.display, canvas=self._plate.canvas)
@@ -84,10 +85,7 @@ class ReferenceColors:
             color = self._masked(color, reference.mask, frame, reference.placement)
         weight = color.known if color.weight is None else color.weight
         if weight is not None and not weight.any():
-            raise BadRequest(
-                f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
-                "elsewhere, or all of it is NaN or infinite. Render it again."
-            )
+            raise nothing_known(label)
         return color, light.ab[..., 0]
 
     def read_still(self, path: Path, colorspace: str | None, *, lines: int) -> Keyframe:
@@ -163,23 +161,30 @@ class ReferenceColors:
                 f"{describe_size(self._plate.display)}. {remedy}"
             )
 
-    def _warn_of_broken(self, label: str, picture: Picture) -> None:
+    def _warn_of_broken(self, label: str, picture: Picture, *, frame: int | None = None) -> None:
         if picture.nonfinite:
-            self._warn_once(
-                f"{label} has {count_of(picture.nonfinite, 'pixel')} that are NaN or infinite; they lend no colour."
-            )
+            count = count_of(picture.nonfinite, "pixel")
+            self._warn_once.about(label, f" has {count} that are NaN or infinite; they lend no colour.", frame)
 
     def _warn_of_grey(
-        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
+        self,
+        label: str,
+        picture: Picture,
+        colorspace: str | None,
+        *,
+        frame: int | None = None,
+        covered: Plane | None = None,
     ) -> None:
         """Warn of a picture without colour where it is covered."""
         pixels = plates.layer_pixels(picture)
         if covered is not None and (counted := covered >= COVERED).any():
             pixels = pixels[counted][None]
         if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(pixels):
-            self._warn_once(f"{label} has almost no colour; what it colours will be nearly grey.")
+            self._warn_once.about(label, " has almost no colour; what it colours will be nearly grey.", frame)
 
-    def _known_color(self, lab: Image, picture: Picture, label: str, *, covered: Plane | None = None) -> KnownColor:
+    def _known_color(
+        self, lab: Image, picture: Picture, label: str, *, frame: int | None = None, covered: Plane | None = None
+    ) -> KnownColor:
         """Return a picture's colour, without pixels that are not finite or more colourful than any light."""
         ab = np.ascontiguousarray(lab[..., 1:])
         known = np.asarray((np.abs(ab) <= _LARGEST_AB).all(axis=-1))
@@ -189,10 +194,11 @@ class ReferenceColors:
             known = known & ~picture.broken
         beyond = known.size - int(known.sum()) - picture.nonfinite
         if beyond > 0:
-            self._warn_once(
-                f"{label} has {count_of(beyond, 'pixel')} with a* or b* beyond {_LARGEST_AB}, which no light has; they "
-                "lend no colour. Check them for values that were infinite or far below zero."
+            rest = (
+                f" has {count_of(beyond, 'pixel')} with a* or b* beyond {_LARGEST_AB}, which no light has; they lend "
+                "no colour. Check them for values that were infinite or far below zero."
             )
+            self._warn_once.about(label, rest, frame)
         if covered is not None:
             weight = np.where(known, covered, 0).astype(np.float32)
             return KnownColor(ab, np.asarray(weight > 0), weight)

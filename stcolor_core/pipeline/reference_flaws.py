@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from stcolor_core.arrays import Image
+from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
 from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_flaw
@@ -16,9 +17,9 @@ from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
+__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references", "nothing_known"]
 
-_KIND = "reference flaws 2"  # raised when the judgement changes
+_KIND = "reference flaws 3"  # raised when the judgement changes
 _ROOM = "plate room 1"  # raised when `color_room` changes
 REASONS: dict[ReferenceFlaw, str] = {
     "no_color": "has no colour",
@@ -55,6 +56,7 @@ class ReferenceFlaws:
 
         Raises:
             PlateError: If the reference or the plate frame is damaged or has changed since the run began.
+            BadRequest: If no pixel of the reference has a known colour.
         """
         if frame not in self._inputs.references:
             return None
@@ -78,7 +80,7 @@ class ReferenceFlaws:
         other keyframes give some.
 
         Raises:
-            PlateError: As for `of`.
+            StcolorError: As for `of`.
         """
         flawed = [frame for frame in self._inputs.references if self.of(frame)]
         if len(flawed) == len(self._inputs.references):
@@ -112,6 +114,10 @@ class ReferenceFlaws:
         picture = self._inputs.read_reference(reference, frame)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
+        if picture.broken is not None:
+            unknown = picture.broken if alpha is None else picture.broken | (alpha < plates.ALPHA_STEP)
+            if unknown.all():  # black once NaN is replaced, but not for want of paint
+                raise nothing_known(f"Reference {frame} ({reference.path})")
         return find_flaw(block_means(pipe, plates.layer_pixels(picture), alpha), partial(self._plate, frame, picture))
 
     def _plate(self, frame: int, reference: Picture) -> Image | None:
@@ -174,4 +180,16 @@ def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw, *, can_hold_col
     return (
         f"Reference {frame} ({path}) {REASONS[flaw]}: what it colours stays grey, at confidence 0. "
         "Paint it, or leave it out."
+    )
+
+
+def nothing_known(label: str) -> BadRequest:
+    """Return the error for a reference that has no colour to lend.
+
+    Args:
+        label: How messages name it.
+    """
+    return BadRequest(
+        f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
+        "elsewhere, or all of it is NaN or infinite. Render it again."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -45,6 +45,7 @@ from stcolor_core.pipeline.run_reports import (
     report_transitions,
     warn_of_coloured_plate,
     warn_of_lost_matte,
+    warn_of_no_color,
     warn_of_open_dissolves,
     warn_of_others_work,
     warn_of_reuse,
@@ -147,8 +148,8 @@ class _Run:
     ) -> None:
         require_reference(shot)
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
-        self._output = FramePattern.parse(shot.output.path)
-        earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
+        self._output = FramePattern.parse(shot.output.path, role="The output")
+        earlier = FramePattern.parse(shot.output.reuse, role="The earlier version") if shot.output.reuse else None
         self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model, optical_flow=shot.method.optical_flow)
@@ -166,7 +167,7 @@ class _Run:
             detector=detector,
             flaws=self._flaws,
             warn=reporter.warn,
-            warn_registered=reporter.warn_registered,
+            queue=reporter.queue,
         )
         self._digests = Digests(
             shot,
@@ -176,6 +177,7 @@ class _Run:
             detector=detector_digest(shot, self._inputs),
             flaws=self._flaws,
         )
+        self._footage.refuse_misfits()
         self._patches = ShotPatches(self._footage, reporter)
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
@@ -191,17 +193,19 @@ class _Run:
         report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
         _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
-        report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
-        for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
-            self._footage.patch(frame)
         todo = self._inspect_output(digests)
         with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
             if todo:
                 todo = self._inspect_output_again(digests)
+            # what is coloured, and what stays grey, is told only once nothing known refuses the shot
+            self._warn_of_unreferenced(requested, spans)
+            report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
             for frame in sorted(requested.intersection(self._footage.references)):
                 yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
                 yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+        if not self._footage.patches and not self._shot.stills:
+            warn_of_no_color(self._reporter, self._flaws, self._footage.references, requested)
         warn_of_coloured_plate(self._reporter, self._shot.plate.path, self._footage.in_colour)
         self._reporter.report(Event(kind="done", done=self._reporter.done, total=self._reporter.total))
 
@@ -209,6 +213,8 @@ class _Run:
         """Return what `frames` would write and everything that decides it; no frame is coloured."""
         requested = requested_frames(self._shot, self._footage.frames)
         transitions, spans = self._plan_spans(requested)
+        digests = self._digest_frames(requested, spans)
+        self._warn_of_unreferenced(requested, spans)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
@@ -216,20 +222,20 @@ class _Run:
             tracking=resolve_tracking(self._shot),
             transitions=transitions,
             spans=tuple(spans),
-            digests=self._digest_frames(requested, spans),
+            digests=digests,
         )
 
     def _plan_spans(self, requested: frozenset[int]) -> tuple[Transitions, list[Span]]:
-        """Return the transitions and the spans; plan the patches, and warn of frames without a reference."""
+        """Return the transitions and the spans; plan the patches."""
         leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
-        stills = bool(self._shot.stills)
-        warn_of_unreferenced(
-            self._reporter, spans, requested, walks=self._patches.walks, stills=stills, flaws=self._flaws
-        )
         return transitions, spans
+
+    def _warn_of_unreferenced(self, requested: frozenset[int], spans: Sequence[Span]) -> None:
+        walks, stills = self._patches.walks, bool(self._shot.stills)
+        warn_of_unreferenced(self._reporter, spans, requested, walks=walks, stills=stills, flaws=self._flaws)
 
     def _plan_workers(self, memory: float | None) -> None:
         canvas = self._footage.canvas

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from stcolor_core.errors import PlateError
+from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
@@ -26,6 +28,7 @@ __all__ = [
     "report_transitions",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
+    "warn_of_no_color",
     "warn_of_open_dissolves",
     "warn_of_others_work",
     "warn_of_reuse",
@@ -169,7 +172,7 @@ def warn_of_unreferenced(
         stills: Whether the shot has stills.
         flaws: Says whether a plate frame can hold colour.
     """
-    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span), flaws)]
+    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span.frames), flaws)]
     grey = requested.intersection(unreferenced(spans))
     patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
     if grey.difference(patched) and not stills:
@@ -202,8 +205,8 @@ def leave_out_idle(reporter: Reporter, flaws: ReferenceFlaws, references: dict[i
         references: Frame of a whole keyframe -> its picture; changed.
     """
     for frame in flaws.find_idle():
-        message = describe_idle(frame, references[frame].path)
-        reporter.report(Event(kind="warning", frame=frame, flaw=flaws.of(frame), message=message))
+        path = references[frame].path
+        _warn_of_flaw(reporter, frame, path, flaws.of(frame), describe_idle(frame, path))
         del references[frame]
 
 
@@ -229,7 +232,28 @@ def report_flaws(
         if flaw := flaws.of(frame):
             path = references[frame].path
             message = describe_flaw(frame, path, flaw, can_hold_color=_can_hold_color([frame], flaws))
-            reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
+            _warn_of_flaw(reporter, frame, path, flaw, message)
+
+
+def warn_of_no_color(
+    reporter: Reporter, flaws: ReferenceFlaws, references: Iterable[int], requested: frozenset[int]
+) -> None:
+    """Warn at the end of a run that nothing was coloured, since none of the references has colour.
+
+    Black and white frames need none, and are not mentioned.
+
+    Args:
+        reporter: Takes the line.
+        flaws: Finds what is wrong with a reference.
+        references: The whole keyframes, if the shot has nothing else that gives colour.
+        requested: The requested frames.
+    """
+    keyframes = sorted(references)
+    if keyframes and all(map(flaws.of, keyframes)) and _can_hold_color(_some_of(sorted(requested)), flaws):
+        reporter.warn(
+            f"Nothing has got colour: {count_of(len(requested), 'frame')} stay as grey as the plate, at confidence 0, "
+            f"because no reference of the shot has colour. Paint {describe_frames(keyframes)}, and run it again."
+        )
 
 
 def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[int, bool]) -> None:
@@ -266,9 +290,14 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
         )
 
 
-def _some_of(span: Span) -> Sequence[int]:
-    """Return the frames of a span that say whether it is black."""
-    return span.frames[:: max(1, len(span.frames) // _LOOKED_AT)]
+def _warn_of_flaw(reporter: Reporter, frame: int, path: Path, flaw: ReferenceFlaw | None, message: str) -> None:
+    subject = f"Reference {frame} ({path})"
+    reporter.report(Event(kind="warning", frame=frame, subject=subject, flaw=flaw, message=message))
+
+
+def _some_of(frames: Sequence[int]) -> Sequence[int]:
+    """Return the frames of a scene that say whether it is black."""
+    return frames[:: max(1, len(frames) // _LOOKED_AT)]
 
 
 def _can_hold_color(frames: Iterable[int], flaws: ReferenceFlaws) -> bool:

@@ -11,7 +11,7 @@ from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.mattes import merge, read_matte
+from stcolor_core.method.tracking.mattes import has_same_aspect, merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce
@@ -34,6 +34,23 @@ class ShotMattes:
     def __init__(self, inputs: ShotInputs, plate: ShotPlates, *, warn_once: WarnOnce) -> None:
         self._inputs, self._plate, self._warn_once = inputs, plate, warn_once
 
+    def refuse_misfits(self, *, all_frames: bool) -> None:
+        """Refuse swatches of unknown objects, and mattes of another aspect than the plate, by the mattes' headers.
+
+        Args:
+            all_frames: Whether the mattes of all frames are used, or only those of swatches.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If a matte's aspect is not the plate's, or it has no object of a swatch's name.
+        """
+        for frame in self._inputs.swatches:
+            self.colors_of_swatches(frame)
+        for frame in self._inputs.frames if all_frames else ():
+            for size in self._inputs.matte_sizes(frame):
+                if not has_same_aspect(size, self._plate.display):
+                    self._read(frame, self._plate.working_size)
+
     def instances(self, frame: int) -> Instances | None:
         """Return the instances in the mattes of a frame, with masks at working size; None if it has no matte.
 
@@ -46,7 +63,7 @@ class ShotMattes:
         merged = self._read(frame, self._plate.working_size)
         if not len(merged.masks):
             label = name_picture(paths[0], None, matte_role(frame))
-            self._warn_once(f"{label} has no instance in it; the frame is not restricted by it.")
+            self._warn_once.about(label, " has no instance in it; the frame is not restricted by it.", frame)
         return merged
 
     def colors_of_swatches(self, frame: int) -> list[KnownColor]:

@@ -27,7 +27,7 @@ def check_output(shot: Shot, frames: Collection[int]) -> None:
         BadRequest: If several frames would be written to one path.
         OutputError: If a frame is to be written, and its folder cannot be made or written to.
     """
-    pattern = FramePattern.parse(shot.output.path)
+    pattern = FramePattern.parse(shot.output.path, role="The output")
     require_frame_field(pattern, frames)
     requested = (
         set(frames) if shot.output.frames is None else set(frames).intersection(parse_frames(shot.output.frames))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
-from stcolor_core.images.picture_names import name_picture
+from stcolor_core.images.picture_names import describe_absence, name_picture
 from stcolor_core.images.pictures import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
-from stcolor_core.shots.picture_roles import find_roles
+from stcolor_core.shots.picture_roles import find_roles, matte_role
 from stcolor_core.shots.pictures import Alpha, Plate, Reference
 from stcolor_core.shots.shot import Shot
 
@@ -58,7 +58,7 @@ def check_files(shot: Shot) -> dict[int, Path]:
     for path in pictures:
         if not path.is_file():
             label = name_picture(path, None, find_roles(shot, frames, references).get(path, ""))
-            raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
+            raise PlateError(f"{label} {describe_absence(path)}. Check the path.")
     return frames
 
 
@@ -89,7 +89,7 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     """
     if is_movie(plate.path):
         return _find_movie_frames(plate)
-    pattern = FramePattern.parse(plate.path)
+    pattern = FramePattern.parse(plate.path, role="The plate")
     on_disk = pattern.frames()
     if on_disk and not pattern.is_sequence:
         return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else on_disk)}
@@ -198,8 +198,12 @@ def find_references(
     references: dict[int, list[ReferencePicture]] = {}
     for reference in shot.references:
         _check_movie(reference, shot.plate, sorted(plate))
-        pattern = FramePattern.parse(reference.path)
-        mask = None if reference.mask is None else FramePattern.parse(reference.mask)
+        number = reference.frame
+        role, masks = "The references", "The masks of references"
+        if number is not None:
+            role, masks = f"Reference {number}", f"The mask of reference {number}"
+        pattern = FramePattern.parse(reference.path, role=role, frame=number)
+        mask = None if reference.mask is None else FramePattern.parse(reference.mask, role=masks, frame=number)
         if reference.frame is None:
             on_disk = set(pattern.frames()) if pattern.is_sequence else set()
             chosen = plate.intersection(on_disk)
@@ -377,7 +381,8 @@ def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], Non
     """
     plate = set(frames)
     for matte in shot.mattes:
-        pattern = FramePattern.parse(matte.path)
+        role = "The mattes" if matte.frame is None else matte_role(matte.frame)
+        pattern = FramePattern.parse(matte.path, role=role, frame=matte.frame)
         if matte.frame is not None and matte.frame not in plate:
             warn(f"The matte {matte.path} is for frame {matte.frame}, which the plate does not have, and is not used.")
         elif matte.frame is None and pattern.is_sequence and plate.isdisjoint(on_disk := pattern.frames()):

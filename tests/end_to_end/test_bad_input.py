@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
+from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -206,3 +207,31 @@ def test_a_full_disk_ends_in_one_line_and_leaves_only_whole_frames(
         assert "cannot be written" in (line := last_message(capsys)) or "disk full" in line
         assert shot.written()
         assert all(path.suffix == ".exr" and plates.is_complete(path) for path in shot.written())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--reference", "1002={}"], "Reference 1002 ({}) is a folder. Name the picture in it, like '{}"),
+        (["--reference", "{}"], "The references ({}) is a folder. Name the sequence in it: '{}"),
+        (["--reference-mask", f"{FIRST}={{}}"], f"The mask of reference {FIRST} ({{}}) is a folder."),
+        (["--still", "{}"], "The still ({}) is a folder. Check the path."),
+        (["--matte", "1002={}"], "The matte of frame 1002 ({}) is a folder. Name the picture in it, like '{}"),
+        (["--matte", "{}"], "The mattes ({}) is a folder. Name the sequence in it: '{}"),
+        (["--plate", "{}"], "The plate ({}) is a folder. Name the sequence in it: '{}"),
+        (["--output", "{}"], "The output '{}' must be an EXR sequence"),
+        (["--reuse", "{}"], "The earlier version ({}) is a folder. Name the sequence in it: '{}"),
+    ],
+)
+def test_a_folder_in_place_of_a_picture_is_named_by_what_it_is_given_for(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], given: list[str], words: str
+) -> None:
+    shot = make_shot()
+    folder = shot.folder / "d.png"
+    folder.mkdir()
+    write_reference(folder / "look.1002.exr", shot.scene.lightnesses[1], shot.scene.ab[1])
+    options = [option.replace("{}", str(folder)) for option in given]
+    reference = [f"{FIRST}={shot.reference(FIRST)}"]
+    assert main(["colorize", *shot.pictures(), "--reference", *reference, *options]) != 0
+    assert words.replace("{}", str(folder)) in last_message(capsys)
+    assert not shot.written()

@@ -12,6 +12,7 @@ import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
 from stcolor_core.images import plates
+from stcolor_core.images.frame_files import write_frame
 
 MakeShot = Callable[..., ShotOnDisk]
 LAST = FIRST + 4
@@ -98,3 +99,49 @@ def test_an_unpainted_keyframe_is_named_before_its_damaged_plate_frame_stops_the
     assert (warning["frame"], warning["flaw"]) == (FIRST, "no_color")
     assert "Paint it, or leave it out" in warning["message"]
     assert plate.name in output.err
+
+
+def test_the_command_line_names_all_unpainted_keyframes_in_one_line(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST, FIRST + 1, FIRST + 2, LAST))
+    for frame in shot.references[:3]:
+        black_reference(shot, frame)
+    assert shot.colorize() == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "has no colour" in line]
+    assert line.startswith(f"stcolor: Reference {FIRST}-{FIRST + 2} has no colour: what it colours stays grey")
+
+
+def test_a_run_that_colours_nothing_ends_with_that_and_asks_for_the_keyframe_to_be_painted(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST + 2,))
+    plate_as_reference(shot, FIRST + 2)
+    assert shot.colorize() == 0, "every frame is on disk, as grey as the artist gave it"
+    printed = capsys.readouterr()
+    last = [line for line in printed.err.splitlines() if line.startswith("stcolor: ")][-1]
+    assert last.startswith("stcolor: Nothing has got colour: 5 frames stay as grey as the plate")
+    assert f"Paint {FIRST + 2}, and run it again." in last
+    assert f"Next: a keyframe at {FIRST + 2} would correct" in printed.out
+    assert shot.colorize() == 0
+    assert "Nothing has got colour" in capsys.readouterr().err, "also if every frame is kept"
+
+
+@pytest.mark.parametrize("keyframes", [(FIRST, LAST), (LAST,)])
+def test_a_run_in_which_one_keyframe_has_colour_does_not_say_so(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], keyframes: tuple[int, ...]
+) -> None:
+    shot = make_shot(references=keyframes)
+    if FIRST in keyframes:
+        black_reference(shot, FIRST)
+    assert shot.colorize() == 0
+    assert "Nothing has got colour" not in capsys.readouterr().err
+
+
+def test_a_black_shot_needs_no_colour(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    shot = make_shot(references=(FIRST,))
+    for frame in shot.frames:
+        write_frame(shot.plate(frame), {"Y": (0 * shot.scene.lightnesses[0], "half")})
+    black_reference(shot, FIRST)
+    assert shot.colorize() == 0
+    assert "Nothing has got colour" not in capsys.readouterr().err

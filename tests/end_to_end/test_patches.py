@@ -401,5 +401,5 @@ def test_a_patch_that_is_some_pixels_off_is_moved_to_its_place_and_the_artist_is
     assert shot.colorize(*OPTIONS, *given, "--register", "off") == 0
     as_it_came = np.abs(ab(shot, FIRST + AT) - exact).mean()
     assert shot.colorize(*OPTIONS, *given) == 0
-    assert f"Reference {FIRST + AT} ({path}): moved by 3.5 px" in capsys.readouterr().err
+    assert f"Reference {FIRST + AT} ({path}): moved by 3.6 px to fit." in capsys.readouterr().err
     assert np.abs(ab(shot, FIRST + AT) - exact).mean() < 0.4 * as_it_came

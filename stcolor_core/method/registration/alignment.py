@@ -142,6 +142,21 @@ class Alignment:
         share = self.sample(mask.astype(np.float32), border=cv2.BORDER_CONSTANT)
         return np.asarray(share > 0.98)
 
+    def sample_inner_mask(self, mask: Mask) -> Mask:
+        """Return a source mask on the target's pixels: only pixels for which `sample` takes nothing from beside it.
+
+        Args:
+            mask: Shape (H, W), bool, of this alignment's size.
+        """
+        height, width = self.size
+        move = self.displacement()
+        x = np.arange(width, dtype=np.float32) + move[..., 0]
+        y = np.arange(height, dtype=np.float32)[:, None] + move[..., 1]
+        inner = cv2.erode(mask.astype(np.float32), np.ones((3, 3), np.uint8), borderValue=0)
+        # two pixels of the linear filter, and one more on either side of the cubic one
+        share = cv2.remap(inner, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return np.asarray(share > 0.9998)
+
     def _corner_shifts(self) -> Matrix:
         height, width = self.size
         corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)])
@@ -199,13 +214,14 @@ def affine_alignment_misfit(matrix: Matrix, target: Plane, source: Plane, known:
     return _Pyramid(target, source, known, [target.shape[0]]).misfit(matrix)
 
 
-def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> Alignment:
+def find_alignment(target: Plane, source: Plane, known: Mask | None = None, *, only_shift: bool = False) -> Alignment:
     """Return the affine alignment of a source with a target of the same size.
 
     Args:
         target: L*, shape (H, W), 0..100.
         source: L*, shape (H, W), 0..100.
         known: Source pixels that count, shape (H, W), bool; None for all.
+        only_shift: Whether the map is to be a shift alone, without scale, turn and shear.
 
     Returns:
         The alignment. Its matrix is the identity if no affine map moves the picture by a noticeable amount.
@@ -214,7 +230,7 @@ def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> A
     if min(target.shape) < _SMALLEST:
         return Alignment(np.eye(2, 3), (height, width))
     lines = [*(lines for lines in _COARSE_LINES if lines < height), height]
-    pyramid = _Pyramid(target, source, known, lines)
+    pyramid = _Pyramid(target, source, known, lines, cv2.MOTION_TRANSLATION if only_shift else cv2.MOTION_AFFINE)
     matrix = pyramid.find_affine()
     alignment = Alignment(matrix, (height, width))
     if not alignment.moves or pyramid.misfit(matrix) >= pyramid.misfit(np.eye(2, 3)):
@@ -238,8 +254,16 @@ def add_flow(alignment: Alignment, target: Plane, source: Plane, known: Mask | N
 class _Pyramid:
     """Local contrast of a target and a source at several heights; matrices are those of the largest."""
 
-    def __init__(self, target: Plane, source: Plane, known: Mask | None, lines: Sequence[int]) -> None:
+    def __init__(
+        self,
+        target: Plane,
+        source: Plane,
+        known: Mask | None,
+        lines: Sequence[int],
+        motion: int = cv2.MOTION_AFFINE,
+    ) -> None:
         height, width = target.shape
+        self._motion = motion
         self.sizes = [(line, max(1, round(width * line / height))) for line in lines]
         share = np.ones(source.shape, np.float32) if known is None else known.astype(np.float32)
         self.masks: list[Mask] = [np.asarray(resize(share, size) > 0.5) for size in self.sizes]
@@ -250,7 +274,7 @@ class _Pyramid:
         ]
 
     def find_affine(self) -> Matrix:
-        """Return the best affine map, as a matrix of the largest level."""
+        """Return the best map of the kind that is sought, as a matrix of the largest level."""
         coarse = min(1, len(self.sizes) - 1)
         starts = [self.align(start, from_level=0, to_level=coarse) for start in (np.eye(2, 3), self.shift(coarse))]
         best = min(starts, key=lambda matrix: self.misfit(matrix, coarse))
@@ -272,7 +296,7 @@ class _Pyramid:
                     self.targets[level],
                     self.sources[level],
                     _rescale(matrix, self.sizes[-1], self.sizes[level]).astype(np.float32),
-                    cv2.MOTION_AFFINE,
+                    self._motion,
                     (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, _PRECISION),
                     self.masks[level].astype(np.uint8),
                     _ECC_BLUR,

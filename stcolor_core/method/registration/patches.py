@@ -2,7 +2,8 @@
 
 Its geometry is mended, the lightness that its editor kept in place of the plate's, and compression and grain: what else
 a patch changes in light or colour is what the artist wants. A patch shows little, so it is moved only if it then fits
-well, and much better than as it came; and it is cleaned only if it shows what the plate shows.
+well, and much better than as it came; it is scaled and turned only if that fits clearly better than a shift, and never
+sheared; and it is cleaned only if it shows what the plate shows.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from stcolor_core.method.registration.painted import PaintedLightness, find_pain
 __all__ = ["find_patch_alignment", "find_patch_damage", "find_patch_paint", "match_tone"]
 
 Curve = NDArray[np.float64]
+Matrix = NDArray[np.float64]  # 2 x 3, as of `Alignment`
 
 _LEAST_AREA = 0.01  # of the picture; less shows too little to tell where it belongs
 _LEAST_PAINTED = 256  # px at working size; fewer may agree with another lightness by chance
 _LEAST_SIDE = 24  # px at working size, of the box around what is covered
 _MARGIN = 0.08  # of the height: how much of the plate around that box is searched
+_STILL = 0.25 / 216  # of the height: a map that moves no corner of the patch further is no motion
+_CLEARLY = 0.8  # scale and turn must leave at most this share of the misfit that a shift leaves
 _GAIN = 0.6  # the aligned patch must leave at most this share of the misfit
 _MOST_MISFIT = 0.3  # and this much, where unrelated pictures have 0.85
 _MOST_SHIFT = 0.06  # of the height
@@ -54,9 +58,13 @@ def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Align
     own, plate = (np.ascontiguousarray(plane[part]) for plane in (np.where(covered, light, 0), lightness))
     if not (has_texture(plate, known) and has_texture(own, known)):
         return None
-    found = find_alignment(plate, own, known)
+    found = find_alignment(plate, own, known, only_shift=True)
+    matrix = _without_shear(find_alignment(plate, own, known).matrix, known)
+    misfit = affine_alignment_misfit(matrix, plate, own, known)
+    if misfit <= _CLEARLY * found.misfit:
+        found = Alignment(matrix, plate.shape, misfit=misfit)
     before = affine_alignment_misfit(np.eye(2, 3), plate, own, known)
-    if not found.moves or found.misfit > min(_MOST_MISFIT, _GAIN * before):
+    if _longest_move(found.matrix, known) <= _STILL * height or found.misfit > min(_MOST_MISFIT, _GAIN * before):
         return None
     corner = np.array([left, top], np.float64)
     matrix = found.matrix.copy()
@@ -131,6 +139,25 @@ def _box(covered: Mask, margin: int) -> tuple[int, int, int, int]:
         min(rows, top + height + margin),
         min(columns, left + width + margin),
     )
+
+
+def _without_shear(matrix: Matrix, known: Mask) -> Matrix:
+    """Return the map of shift, scale and turn alone that comes nearest to an affine one around the middle of a patch.
+
+    The few edges of a small patch leave shear, and a scale of its own on either axis, to chance.
+    """
+    left, top, width, height = cv2.boundingRect(known.astype(np.uint8))
+    middle = np.array([left + (width - 1) / 2, top + (height - 1) / 2])
+    (a, b), (c, d) = matrix[:, :2]
+    linear = np.array([[a + d, b - c], [c - b, a + d]]) / 2
+    return np.column_stack([linear, matrix @ [*middle, 1] - linear @ middle])
+
+
+def _longest_move(matrix: Matrix, known: Mask) -> float:
+    """Return how far a map moves a corner of the box around a patch, px."""
+    left, top, width, height = cv2.boundingRect(known.astype(np.uint8))
+    corners = np.array([[x, y, 1.0] for x in (left, left + width - 1) for y in (top, top + height - 1)])
+    return float(np.linalg.norm(corners @ matrix.T - corners[:, :2], axis=1).max())
 
 
 def _is_small(found: Alignment, height: int) -> bool:

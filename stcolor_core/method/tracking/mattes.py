@@ -23,7 +23,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images.cryptomatte import Coverage, coverage, find_layer, read_manifest
 from stcolor_core.method.tracking.instance import Instances, resample
 
-__all__ = ["MatteKind", "MattePicture", "Windows", "detect_kind", "merge", "read_matte"]
+__all__ = ["MatteKind", "MattePicture", "Windows", "detect_kind", "has_same_aspect", "merge", "read_matte"]
 
 logger = logging.getLogger(__name__)
 
@@ -168,10 +168,21 @@ def _union(named_masks: Iterable[tuple[str, Plane]], size: tuple[int, int]) -> I
     return Instances(stack, np.zeros(len(names), np.int32), np.ones(len(names), np.float32), names)
 
 
-def _require_aspect(picture: MattePicture, plate: Windows) -> None:
-    (*_, width, height), (*_, plate_width, plate_height) = picture.display_window, plate.display_window
+def has_same_aspect(matte: Window, plate: Window) -> bool:
+    """Return whether a matte has the plate's aspect.
+
+    Args:
+        matte: Its display window: x, y, width, height.
+        plate: The plate's.
+    """
+    (*_, width, height), (*_, plate_width, plate_height) = matte, plate
     # Scaling rounds the sides, so one pixel more or less is the same aspect ratio.
-    if abs(width * plate_height - height * plate_width) > max(width, height, plate_width, plate_height):
+    return abs(width * plate_height - height * plate_width) <= max(width, height, plate_width, plate_height)
+
+
+def _require_aspect(picture: MattePicture, plate: Windows) -> None:
+    if not has_same_aspect(picture.display_window, plate.display_window):
+        (*_, width, height), (*_, plate_width, plate_height) = picture.display_window, plate.display_window
         raise BadRequest(
             f"{picture.label} is {width} x {height}, of another aspect than the plate's "
             f"{plate_width} x {plate_height}. Reformat it to the plate."

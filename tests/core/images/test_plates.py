@@ -300,7 +300,7 @@ def test_a_missing_picture_and_a_folder_give_different_errors(tmp_path: Path) ->
     assert "is missing. Render it, or pass --missing skip or --missing hold." in refused(tmp_path / "none.exr")
     assert "is missing. Check the path." in refused(tmp_path / "none.exr", frame=None)
     (tmp_path / "folder.exr").mkdir()
-    assert "is not a file" in refused(tmp_path / "folder.exr")
+    assert "is a folder" in refused(tmp_path / "folder.exr")
 
 
 def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:

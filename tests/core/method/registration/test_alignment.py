@@ -159,3 +159,14 @@ def test_local_contrast_ignores_soft_light_and_what_is_unknown() -> None:
     contrast = local_contrast(spoiled, known)
     assert not contrast[:, :60].any()
     np.testing.assert_allclose(contrast[:, 100:], local_contrast(TARGET)[:, 100:], atol=0.2)
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_pixels_of_the_inner_mask_take_nothing_from_beside_it(name: str) -> None:
+    alignment = Alignment(about_the_centre(MOVES[name]), (HEIGHT, WIDTH))
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[30:70, 50:110] = True
+    inner = alignment.sample_inner_mask(mask)
+    one, other = (alignment.sample(np.where(mask, TARGET, np.float32(beside))) for beside in (0, 100))
+    assert np.array_equal(one[inner], other[inner])
+    assert inner.sum() > 0.8 * mask.sum()

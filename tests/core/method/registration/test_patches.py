@@ -39,6 +39,31 @@ def test_a_displaced_patch_is_moved_back(covered: np.ndarray, x: float, y: float
     assert np.abs(found.sample(moved) - PLATE)[cv2.erode(covered.astype(np.uint8), np.ones((9, 9))) > 0].mean() < 1
 
 
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("covered", [box(40, 8, 28, 32), box(60, 120, 24, 40), box(10, 80, 36, 30)])
+def test_a_small_patch_that_is_only_displaced_is_neither_scaled_nor_turned(covered: np.ndarray, seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(0, 2, PLATE.shape).astype(np.float32)
+    moved, mask = shifted(PLATE + noise, 3.0, -2.0), shifted(covered, 3.0, -2.0) > 0.98
+    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    assert found is not None
+    assert np.array_equal(found.matrix[:, :2], np.eye(2))
+    assert np.abs(found.matrix[:, 2] - (3.0, -2.0)).max() < 0.15
+
+
+@pytest.mark.parametrize(("scale", "turn"), [(1.04, 0.0), (1.0, 2.0), (1.03, 1.5)])
+def test_a_patch_that_is_scaled_or_turned_is_so_mended_without_shear(scale: float, turn: float) -> None:
+    covered = box(20, 50, 60, 80)
+    matrix = cv2.getRotationMatrix2D((89.5, 49.5), turn, scale)
+    moved = cv2.warpAffine(PLATE, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
+    mask = cv2.warpAffine(covered.astype(np.float32), matrix, (WIDTH, HEIGHT)) > 0.98
+    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    assert found is not None
+    corners = np.array([[x, y, 1.0] for x in (50, 129) for y in (20, 79)])
+    assert np.linalg.norm(corners @ (found.matrix - matrix).T, axis=1).max() < 0.4
+    (a, b), (c, d) = found.matrix[:, :2]
+    assert (a, b) == (pytest.approx(d), pytest.approx(-c))
+
+
 @pytest.mark.parametrize(
     ("light", "covered"),
     [

@@ -1,0 +1,71 @@
+"""Warnings of many references that say the same are one line, and none is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from stcolor_core.pipeline.events import Event
+from stcolor_core.repeated_warnings import RepeatedWarnings
+
+LOOK = Event(kind="look", frame=1)
+
+
+def of(frame: int, rest: str, *, kind: str = "Reference", name: str = "p") -> Event:
+    subject = f"{kind} {frame} ({name}.{frame}.exr)"
+    return Event(kind="warning", frame=frame, subject=subject, message=subject + rest)
+
+
+def lines(*events: Event) -> list[str]:
+    printed: list[str] = []
+    warnings = RepeatedWarnings(printed.append)
+    for event in events:
+        warnings.take(event)
+    warnings.close()
+    return printed
+
+
+def test_what_comes_together_is_one_line_at_once() -> None:
+    printed: list[str] = []
+    warnings = RepeatedWarnings(printed.append)
+    for frame in (1001, 1003, 1004, 1005):
+        warnings.take(of(frame, " has no colour."))
+    assert printed == []
+    warnings.take(LOOK)
+    assert printed == ["Reference 1001, 1003-1005 has no colour."]
+
+
+def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
+    printed: list[str] = []
+    warnings = RepeatedWarnings(printed.append)
+    for frame in range(1001, 1151):
+        warnings.take(of(frame, ": its compression or grain cleaned."))
+        warnings.take(LOOK)
+    assert printed == ["Reference 1001 (p.1001.exr): its compression or grain cleaned."]
+    warnings.close()
+    assert printed[1:] == ["Reference 1002-1150: its compression or grain cleaned."]
+
+
+def test_lines_that_differ_in_their_measures_alone_are_one() -> None:
+    moves = [(1, "2.9", "1.012"), (2, "10.1", "0.998"), (3, "3.5", "1.004")]
+    told = lines(*(of(frame, f": moved by {px} px and scaled by {scale} to fit.") for frame, px, scale in moves))
+    assert told == ["Reference 1-3: moved by 2.9 to 10.1 px and scaled by 0.998 to 1.012 to fit."]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (of(1, " has no colour."), of(2, " is the plate itself.")),
+        (of(1, ": looks like frame 3 and is used as its colour."), of(2, ": looks like frame 4 and is used as its.")),
+        (of(1, " is empty."), of(1, " is empty.", kind="The matte of frame")),
+        (of(1, ": cleaned.", name="a"), of(1, ": cleaned.", name="b")),  # two patches of one frame
+        (of(1, " has no colour."), Event(kind="warning", message="Scene cuts before frame 3.")),
+    ],
+)
+def test_what_is_not_the_same_stays_apart_and_in_order(events: tuple[Event, ...]) -> None:
+    assert lines(*events) == [event.message for event in events]
+
+
+def test_a_file_with_brackets_in_its_name_is_no_part_of_the_line() -> None:
+    assert lines(of(1, ": cleaned.", name="a (1) of (2)"), of(2, ": cleaned.", name="b)")) == [
+        "Reference 1-2: cleaned."
+    ]
