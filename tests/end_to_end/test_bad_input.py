@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
+from scenes import texture
 
 from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
@@ -42,7 +43,9 @@ def reference_outside(shot: ShotOnDisk) -> list[str]:
 
 
 def reference_of_another_aspect(shot: ShotOnDisk) -> list[str]:
-    write_reference(shot.reference(FIRST), shot.scene.lightnesses[0][:, :64], shot.scene.ab[0][:, :64])
+    """Give a reference that shows nothing of the plate, or its place would be found."""
+    lightness = texture(64, 64, seed=99, mean=50, contrast=60)
+    write_reference(shot.reference(FIRST), lightness, shot.scene.ab[0][:, :64])
     return []
 
 

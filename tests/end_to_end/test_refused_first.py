@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, write_reference
-from scenes import crossing
+from scenes import crossing, texture
 
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
@@ -35,7 +35,9 @@ def mask_of_another_aspect(shot: ShotOnDisk) -> list[str]:
 
 
 def reference_of_another_aspect(shot: ShotOnDisk) -> list[str]:
-    write_reference(shot.reference(FIRST), shot.scene.lightnesses[0][:, :64], shot.scene.ab[0][:, :64])
+    """Give a reference that shows nothing of the plate, or its place would be found."""
+    lightness = texture(64, 64, seed=99, mean=50, contrast=60)
+    write_reference(shot.reference(FIRST), lightness, shot.scene.ab[0][:, :64])
     return []
 
 
