@@ -36,8 +36,8 @@ def mask_of_another_aspect(shot: ShotOnDisk) -> list[str]:
 
 def reference_of_another_aspect(shot: ShotOnDisk) -> list[str]:
     """Give a reference that shows nothing of the plate, or its place would be found."""
-    lightness = texture(64, 64, seed=99, mean=50, contrast=60)
-    write_reference(shot.reference(FIRST), lightness, shot.scene.ab[0][:, :64])
+    ab = shot.scene.ab[0][:, :64]
+    write_reference(shot.reference(FIRST), texture(*ab.shape[:2], seed=99, mean=50, contrast=60), ab)
     return []
 
 
