@@ -16,6 +16,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.patches import PatchColor, cover
 from stcolor_core.method.propagation import Propagator
@@ -182,6 +183,7 @@ class _Run:
         self._reusable: frozenset[int] = frozenset()
         self._force = False
         self._workers = Workers(1, 1)
+        self._loading: Future[Model] | None = None
 
     def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
@@ -195,9 +197,14 @@ class _Run:
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
-        with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
+        with (
+            Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext(),
+            ThreadPoolExecutor(1) as loader,
+        ):
             if todo:
                 todo = self._inspect_output_again(digests)
+            if todo - self._reusable - set(self._footage.references):  # the references are written meanwhile
+                self._loading = loader.submit(self._build_model)
             for frame in sorted(requested.intersection(self._footage.references)):
                 yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
@@ -245,11 +252,15 @@ class _Run:
         set_torch_threads(self._workers)
         logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
 
+    def _build_model(self) -> Model:
+        method = self._shot.method
+        return registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
+
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         method = self._shot.method
-        model = registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
+        model = self._build_model() if self._loading is None else self._loading.result()
         tensors = keeps_pictures(self._device)
         workers = self._workers.frames
         warn = partial(warn_of_lost_matte, WarnOnce(self._reporter.warn))
