@@ -196,11 +196,11 @@ class Propagator:
 
     def _find_first(self, span: Span, wanted: Collection[int]) -> tuple[int, ...]:
         """Return the first frame of the walk if its features will be needed, else nothing."""
-        if self._device_spans is not None or not span.bounded:
-            return ()
+        if self._device_spans is not None or self._refinement.recurrent or not span.bounded:
+            return ()  # a recurrent refinement takes longer than features, so that only memory would be lost
         near = find_neighbours(span.outward, wanted, self._refinement.reach + 1)
         first = span.outward[:1]
-        return first if wanted and (self._refinement.recurrent or near.issuperset(first)) else ()
+        return first if near.issuperset(first) else ()
 
     def _settle(self, colored: ColoredFrame) -> ColoredFrame:
         """Return a frame without chroma where its light leaves none, and certain there."""

@@ -171,7 +171,9 @@ class SpanWalk:
         path = announce([*approach, *frames], task.on_read)
         steps: Iterator[tuple[int, View, list[Tracks]]]
         views: Iterator[tuple[int, View]] = prefetch(see, path, workers=self._workers)
-        if reference is None:
+        if self._recurrent:  # in one thread: its refinement takes longer than both, and a frame less takes less memory
+            steps = prefetch(lambda frame: advance((*see(frame), None)), path)
+        elif reference is None:
             steps = (advance((frame, view, None)) for frame, view in views)
         elif self._workers == 1:  # no core is left for the flow back by itself
             steps = prefetch(advance, ((frame, view, None) for frame, view in views))
