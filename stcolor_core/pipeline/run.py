@@ -14,6 +14,7 @@ import torch
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.heap import keep_blocks
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.model import Model
@@ -239,17 +240,18 @@ class _Run:
         return transitions, spans
 
     def _plan_workers(self, memory: float | None) -> None:
-        canvas = self._footage.canvas
+        canvas, recurrent = self._footage.canvas, registry.is_recurrent(self._shot.method.model)
         self._workers = plan_workers(
             (canvas[3], canvas[2]),
             self._footage.working_size,
-            recurrent=registry.is_recurrent(self._shot.method.model),
+            recurrent=recurrent,
             device=self._device,
             memory=memory,
         )
         plates = self._workers.plates
         self._footage.keep_plates(plates if self._device.type == "cpu" else max(plates, _PLATES_IN_BATCHES))
         set_torch_threads(self._workers)
+        keep_blocks(large_maps=recurrent)  # the networks of such models are the large ones
         logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
 
     def _build_model(self) -> Model:
