@@ -34,8 +34,9 @@ def mix_colors(weights: NDArray[np.floating], colors: Sequence[Chroma] | NDArray
 def chroma(ab: Chroma) -> Plane:
     """Return the chroma of each pixel, shape (H, W), in the unit of a* and b*. `np.hypot` takes three times as long.
 
+    `cv2.magnitude` rounds the last pixels of an array in another way, so that bits would depend on where it lies.
+
     Args:
         ab: a* and b*, shape (H, W, 2).
     """
-    a, b = cv2.split(np.asarray(ab, np.float32))
-    return np.asarray(cv2.magnitude(a, b), np.float32)
+    return np.asarray(np.abs(np.ascontiguousarray(ab, np.float32).view(np.complex64)[..., 0]), np.float32)

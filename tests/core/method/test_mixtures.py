@@ -30,3 +30,17 @@ def test_a_mixture_leaves_the_colors_as_they_are() -> None:
 def test_chroma_is_the_length_of_a_and_b() -> None:
     ab = np.array([[[3, -4], [0, 0]], [[-5, 12], [1e-3, 0]]], np.float32)
     np.testing.assert_allclose(chroma(ab), [[5, 0], [13, 1e-3]], rtol=1e-6)
+
+
+def test_neither_depends_on_the_place_in_memory() -> None:
+    random = np.random.default_rng(2)
+    weights = random.random((3, 13, 11), np.float32)
+    colors = (random.standard_normal((3, 13, 11, 2)) * 20).astype(np.float32)
+    expected = mix_colors(weights, colors), chroma(colors[0])
+    for offset in range(1, 17):
+        moved = np.empty(colors.size + offset, np.float32)[offset:].reshape(colors.shape)
+        moved[...] = colors
+        assert (mix_colors(weights, moved) == expected[0]).all()
+        assert (chroma(moved[0]) == expected[1]).all()
+        pair = np.dstack([colors[0], colors[0]])[offset % 13 :]
+        assert (chroma(pair[..., :2]) == expected[1][offset % 13 :]).all()
