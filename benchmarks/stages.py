@@ -1,8 +1,8 @@
 """Time the stages of a frame: seconds of CPU within functions that are named by their file, each second counted once.
 
-Used by speed.py, and through it by cores_model.py. A stage may call itself through other functions, as the L* of a
-picture calls that of its bands: only the outermost call of a stage on a thread counts. Functions are named by the end
-of their path, so that the same names find the code of another commit.
+Used by speed.py and timeline.py, and through the first by cores_model.py. A stage may call itself through other
+functions, as the L* of a picture calls that of its bands: only the outermost call of a stage on a thread counts.
+Functions are named by the end of their path, so that the same names find the code of another commit.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def add_up(stages: Mapping[str, float]) -> float:
 
 @contextmanager
 def stage_times(
-    package: str, stages: Mapping[str, Places] = STAGES, clock: Callable[[], float] = time.thread_time
+    package: str,
+    stages: Mapping[str, Places] = STAGES,
+    clock: Callable[[], float] = time.thread_time,
+    on_call: Callable[[str, float, float], None] = lambda *_: None,
 ) -> Iterator[dict[str, float]]:
     """Measure the seconds of each stage within the block, in modules of a package that are imported already.
 
@@ -61,6 +64,8 @@ def stage_times(
         package: Name of the package.
         stages: The functions of each stage.
         clock: Returns seconds; the default is the CPU time of the calling thread.
+        on_call: Called after each call, in its thread, with the name of the function, when it began by
+            `time.perf_counter`, and the seconds of the clock that it took.
 
     Yields:
         Seconds by stage, added up while the block runs.
@@ -76,7 +81,7 @@ def stage_times(
             outermost = [name for name in names if depths[name] == 0]
             for name in names:
                 depths[name] += 1
-            start = clock()
+            began, start = time.perf_counter(), clock()
             try:
                 return function(*arguments, **options)
             finally:
@@ -86,6 +91,7 @@ def stage_times(
                 with lock:
                     for name in outermost:
                         seconds[name] += spent
+                on_call(function.__name__, began, spent)
 
         return call
 

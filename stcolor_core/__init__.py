@@ -12,5 +12,9 @@ import sys
 
 if sys.platform == "darwin":  # torch reads this when it is imported: what Apple's GPU lacks then runs on the CPU
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+# OpenCV reads these when it is imported. Its threads would spin while they wait for work, on cores that other frames
+# need: a fifteenth of a small frame's CPU.
+os.environ.setdefault("OPENCV_THREAD_POOL_ACTIVE_WAIT_MAIN", "0")
+os.environ.setdefault("OPENCV_THREAD_POOL_ACTIVE_WAIT_WORKER", "0")
 
 __version__ = "0.1.0"

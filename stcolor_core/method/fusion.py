@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import LightChange, clipping_level, is_clipped, relight
+from stcolor_core.method.mixtures import chroma
 from stcolor_core.method.refinement import NeighbourFlow, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link
 from stcolor_core.method.tracking.objects import Objects, agreement
@@ -180,10 +181,11 @@ def _repeat(plane: Plane) -> NDArray[np.float32]:
 
 def _hold_back(ab: Chroma, own: Chroma, confidence: Plane) -> Chroma:
     """Return the mean, no more vivid than the frame's own colour where it is unsure."""
-    chroma, own_chroma = np.hypot(ab[..., 0], ab[..., 1]), np.hypot(own[..., 0], own[..., 1])
+    vivid, own_vivid = chroma(ab), chroma(own)
     sure = np.clip((confidence - UNSURE[0]) / (UNSURE[1] - UNSURE[0]), 0, 1)
-    most = own_chroma + sure * np.maximum(chroma - own_chroma, 0)
-    return np.asarray(ab * np.minimum(1, most / np.maximum(chroma, 1e-3))[..., None], np.float32)
+    most = own_vivid + sure * np.maximum(vivid - own_vivid, 0)
+    share = np.asarray(np.minimum(1, most / np.maximum(vivid, 1e-3)), np.float32)
+    return np.asarray(ab * cv2.merge((share, share)), np.float32)
 
 
 def _look_back(own: Unfused, before: Sequence[Unfused]) -> Iterator[_Sight]:

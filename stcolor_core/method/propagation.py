@@ -14,6 +14,7 @@ If only some frames of a span are needed, the walks stop at the last of them; fr
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -174,9 +175,14 @@ class Propagator:
                 on_read=on_read,
                 on_lost=self._on_lost_matte,
             )
-        references = [self._reference_frames.prepare(frame, footage) for frame in announce(span.references, on_read)]
-        references += [self._matching.prepare_reference(None, still) for still in footage.stills]
-        task = SpanTask(span, references, footage, scratch, on_read)
+        with ThreadPoolExecutor(1) as ahead:  # one core would wait for the first features
+            first = self._find_first(span, wanted)
+            seen = {frame: ahead.submit(self._walk.see, footage, frame) for frame in announce(first, on_read)}
+            references = [
+                self._reference_frames.prepare(frame, footage) for frame in announce(span.references, on_read)
+            ]
+            references += [self._matching.prepare_reference(None, still) for still in footage.stills]
+        task = SpanTask(span, references, footage, scratch, on_read, seen)
         if not references:
             frames = announce([frame for frame in span.frames if frame in wanted], on_read)
             yield from (self._settle(make_grey(frame, footage.lightness(frame))) for frame in frames)
@@ -187,6 +193,14 @@ class Propagator:
             yield from map(self._settle, self._color_both_ways(task, wanted))
         else:
             yield from map(self._settle, self._color_one_way(task, wanted))
+
+    def _find_first(self, span: Span, wanted: Collection[int]) -> tuple[int, ...]:
+        """Return the first frame of the walk if its features will be needed, else nothing."""
+        if self._device_spans is not None or self._refinement.recurrent or not span.bounded:
+            return ()  # a recurrent refinement takes longer than features, so that only memory would be lost
+        near = find_neighbours(span.outward, wanted, self._refinement.reach + 1)
+        first = span.outward[:1]
+        return first if near.issuperset(first) else ()
 
     def _settle(self, colored: ColoredFrame) -> ColoredFrame:
         """Return a frame without chroma where its light leaves none, and certain there."""

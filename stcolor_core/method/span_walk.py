@@ -2,14 +2,15 @@
 
 Only the chain back to the reference needs the frame before. Everything else runs ahead: reading, features and the flow
 back between neighbours before it, matching and refinement behind it, each on as many frames at a time as there are
-workers. With one worker three frames are in progress: one is read, gets its features and is tracked, the one before it
-is matched, and the one before that is refined. The pixels do not depend on the number of workers.
+workers. With one worker four frames are in progress: one is read and gets its features, the one before it is tracked,
+the next one matched, and the one before that refined. The pixels do not depend on the number of workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from typing import TypeAlias
 
@@ -42,6 +43,7 @@ class SpanTask:
         footage: The shot's pictures.
         scratch: Temporary storage for the tracks that one walk leaves for the next.
         on_read: Called with each frame number before the frame is read.
+        seen: Frames whose features were asked for while the references were prepared; each is taken once.
     """
 
     span: Span
@@ -49,6 +51,7 @@ class SpanTask:
     footage: Footage
     scratch: Scratch
     on_read: Callable[[int], None]
+    seen: dict[int, Future[View]] = field(default_factory=dict)
 
 
 class SpanWalk:
@@ -65,6 +68,20 @@ class SpanWalk:
             workers: How many frames each stage works on at a time.
         """
         self._matching, self._recurrent, self._device, self._workers = matching, recurrent, device, workers
+
+    @torch.no_grad()
+    def see(self, footage: Footage, frame: int, *, with_features: bool = True) -> View:
+        """Return a frame on the matching grid.
+
+        Args:
+            footage: The shot's pictures.
+            frame: Frame number.
+            with_features: Whether its features will be needed, so that they are computed too.
+        """
+        view = self._matching.make_view(footage.lightness(frame), footage.instances(frame))
+        if with_features:
+            view.features  # noqa: B018  (computed on first use)
+        return view
 
     def match_frames(self, task: SpanTask, *, needed: Collection[int]) -> Iterator[Matched]:
         """Yield the needed frames in the order of the walk with the evidence for their colour. Matches ahead.
@@ -135,12 +152,11 @@ class SpanWalk:
         """
         walk = None if reference is None else self._matching.start_walk(reference)
 
-        @torch.no_grad()
         def see(frame: int) -> tuple[int, View]:
-            view = self._matching.make_view(task.footage.lightness(frame), task.footage.instances(frame))
-            if frame in with_features:
-                view.features  # noqa: B018  (computed on first use)
-            return frame, view
+            needed = frame in with_features
+            if needed and (seen := task.seen.pop(frame, None)) is not None:
+                return frame, seen.result()
+            return frame, self.see(task.footage, frame, with_features=needed)
 
         def align(pair: tuple[tuple[int, View], tuple[int, View]]) -> tuple[int, View, FlowField | None]:
             (_, neighbour), (frame, view) = pair
@@ -154,15 +170,16 @@ class SpanWalk:
         approach = () if reference is None else reference.approach
         path = announce([*approach, *frames], task.on_read)
         steps: Iterator[tuple[int, View, list[Tracks]]]
-        if self._workers == 1:  # in one thread
+        views: Iterator[tuple[int, View]] = prefetch(see, path, workers=self._workers)
+        if self._recurrent:  # in one thread: its refinement takes longer than both, and a frame less takes less memory
             steps = prefetch(lambda frame: advance((*see(frame), None)), path)
+        elif reference is None:
+            steps = (advance((frame, view, None)) for frame, view in views)
+        elif self._workers == 1:  # no core is left for the flow back by itself
+            steps = prefetch(advance, ((frame, view, None) for frame, view in views))
         else:
-            views: Iterator[tuple[int, View]] = prefetch(see, path, workers=self._workers)
-            if reference is not None:
-                views = chain([(-1, reference.view)], views)
-                steps = prefetch(advance, prefetch(align, pairwise(views), workers=self._workers))
-            else:
-                steps = (advance((frame, view, None)) for frame, view in views)
+            views = chain([(-1, reference.view)], views)
+            steps = prefetch(advance, prefetch(align, pairwise(views), workers=self._workers))
         for _ in approach:
             next(steps)
         return steps

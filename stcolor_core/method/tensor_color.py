@@ -17,6 +17,7 @@ __all__ = [
     "lab_to_srgb",
     "lab_to_xyz",
     "lightness",
+    "lightness_to_srgb",
     "linear_to_lab",
     "linear_to_xyz",
     "srgb_decode",
@@ -42,6 +43,15 @@ def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
     return srgb_encode(xyz_to_linear(xyz).clamp(0, 1))
 
 
+def lightness_to_srgb(lightness: Tensor) -> Tensor:
+    """Return the sRGB code value of grey, the same in R', G' and B', clipped to 0..1.
+
+    Args:
+        lightness: L*, any shape, 0..100.
+    """
+    return srgb_encode(_decompress((lightness + 16) / 116).clamp(0, 1))
+
+
 def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
     """Return X/Xn, Y/Yn and Z/Zn of CIELAB, shape (..., 3, H, W).
 
@@ -50,8 +60,7 @@ def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
         ab: a* and b*, shape (..., 2, H, W).
     """
     fy = (lightness + 16) / 116
-    f = torch.stack([fy + ab[..., 0, :, :] / 500, fy, fy - ab[..., 1, :, :] / 200], dim=-3)
-    return torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
+    return _decompress(torch.stack([fy + ab[..., 0, :, :] / 500, fy, fy - ab[..., 1, :, :] / 200], dim=-3))
 
 
 def linear_to_lab(linear: Tensor) -> Tensor:
@@ -127,6 +136,11 @@ def compress(values: Tensor) -> Tensor:
     """
     cube_root = values.clamp_min(1e-6) ** (1 / 3)  # clamped for the gradient, as in `srgb_encode`
     return torch.where(values > _DELTA**3, cube_root, values / (3 * _DELTA**2) + 4 / 29)
+
+
+def _decompress(f: Tensor) -> Tensor:
+    """Return t of f(t), the inverse of `compress`."""
+    return torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
 
 
 @lru_cache

@@ -14,8 +14,10 @@ import torch
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.heap import keep_blocks
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.patches import PatchColor, cover
 from stcolor_core.method.propagation import Propagator
@@ -184,6 +186,7 @@ class _Run:
         self._reusable: frozenset[int] = frozenset()
         self._force = False
         self._workers = Workers(1, 1)
+        self._loading: Future[Model] | None = None
 
     def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
@@ -194,9 +197,14 @@ class _Run:
         _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
         todo = self._inspect_output(digests)
-        with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
+        with (
+            Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext(),
+            ThreadPoolExecutor(1) as loader,
+        ):
             if todo:
                 todo = self._inspect_output_again(digests)
+            if todo - self._reusable - set(self._footage.references):  # the references are written meanwhile
+                self._loading = loader.submit(self._build_model)
             # what is coloured, and what stays grey, is told only once nothing known refuses the shot
             self._warn_of_unreferenced(requested, spans)
             report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
@@ -238,24 +246,29 @@ class _Run:
         warn_of_unreferenced(self._reporter, spans, requested, walks=walks, stills=stills, flaws=self._flaws)
 
     def _plan_workers(self, memory: float | None) -> None:
-        canvas = self._footage.canvas
+        canvas, recurrent = self._footage.canvas, registry.is_recurrent(self._shot.method.model)
         self._workers = plan_workers(
             (canvas[3], canvas[2]),
             self._footage.working_size,
-            recurrent=registry.is_recurrent(self._shot.method.model),
+            recurrent=recurrent,
             device=self._device,
             memory=memory,
         )
         plates = self._workers.plates
         self._footage.keep_plates(plates if self._device.type == "cpu" else max(plates, _PLATES_IN_BATCHES))
         set_torch_threads(self._workers)
+        keep_blocks(large_maps=recurrent)  # the networks of such models are the large ones
         logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
+
+    def _build_model(self) -> Model:
+        method = self._shot.method
+        return registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
 
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         method = self._shot.method
-        model = registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
+        model = self._build_model() if self._loading is None else self._loading.result()
         tensors = keeps_pictures(self._device)
         workers = self._workers.frames
         warn = partial(warn_of_lost_matte, WarnOnce(self._reporter.warn))

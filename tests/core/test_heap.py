@@ -35,9 +35,25 @@ print(resident())
 """
 
 
-def use_memory(**environment: str) -> list[int]:
+# Prints the resident memory in KiB that eight freed blocks of 8 MiB leave, with and without large maps.
+LARGE_MAPS = (
+    PROGRAM.partition("ctypes.CDLL")[0].replace("1 << 20", "8 << 20").replace("64", "8")
+    + """
+from stcolor_core.heap import keep_blocks
+
+keep_freed_memory()
+for large_maps in (True, False):
+    keep_blocks(large_maps=large_maps)
+    before = resident()
+    use()
+    print(resident() - before)
+"""
+)
+
+
+def use_memory(program: str = PROGRAM, **environment: str) -> list[int]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    command = [sys.executable, "-c", PROGRAM]
+    command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=variables | environment, stdout=subprocess.PIPE, check=True, text=True)
     return [int(number) for number in done.stdout.split()]
 
@@ -51,3 +67,14 @@ def test_freed_memory_is_used_again_and_can_be_returned() -> None:
 def test_the_environment_takes_precedence() -> None:
     pages, *_ = use_memory(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
     assert pages > 8000
+
+
+def test_large_maps_are_returned_at_once() -> None:
+    with_large_maps, without = use_memory(LARGE_MAPS)
+    assert with_large_maps < 16 << 10
+    assert without > 48 << 10
+
+
+def test_the_environment_takes_precedence_for_large_maps() -> None:
+    with_large_maps, _ = use_memory(LARGE_MAPS, MALLOC_MMAP_THRESHOLD_=str(32 << 20))
+    assert with_large_maps > 48 << 10

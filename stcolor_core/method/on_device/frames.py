@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.images.color import GreyPicture
+from stcolor_core.lazy import lazy_property
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.on_device.composite import composite, plate_lightness, to_half
 from stcolor_core.method.on_device.light import blacken
@@ -73,7 +73,7 @@ class DeviceFrame:
         """Return the frame in the computer's memory; waits for the device on the first call."""
         return self._host
 
-    @cached_property
+    @lazy_property
     def _host(self) -> ColoredFrame:
         refined = self.refined
         planes = [refined.ab, refined.confidence, refined.tracked, refined.source, self.fallback]

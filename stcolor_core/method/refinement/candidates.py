@@ -14,6 +14,7 @@ from torch import Tensor
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.light import clipping_level, relight
+from stcolor_core.method.mixtures import mix_colors
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
@@ -168,7 +169,7 @@ def mix_candidates(
         confidence = np.asarray(confidence * (1 - doubt), np.float32)
     support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
     return Refined(
-        ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
+        ab=mix_colors(weights, candidates.ab),
         confidence=confidence,
         tracked=carried + (others * support).sum(0),
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
@@ -192,7 +193,7 @@ def fixed_rule_state(evidence: Evidence, candidates: Candidates) -> WalkState:
         evidence: The evidence for the frame.
         candidates: From `collect_candidates`, with or without the one from the frame before.
     """
-    ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
+    ab = mix_colors(candidates.prior, candidates.ab)
     return WalkState(evidence.lightness, ab, candidates.confidence)
 
 
@@ -325,7 +326,7 @@ def _along_flow(evidence: Evidence) -> tuple[Chroma, Plane, Tensor | float]:
     shares = _flow_shares(evidence.leading, evidence.lightness.shape)
     total = shares.sum(0)
     shares = shares / np.maximum(total, 1e-6)
-    along = np.einsum("fhw,fhwc->hwc", shares, [flow.ab for flow in evidence.leading])
+    along = mix_colors(shares, [flow.ab for flow in evidence.leading])
     return along, total, _local_chroma(evidence, shares)
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from stcolor_core.method.refinement.agreement import INDEPENDENT, TOLERANCE
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.mixing import MixingOutput
-from stcolor_core.method.tensor_color import lab_to_srgb
+from stcolor_core.method.tensor_color import lab_to_srgb, lightness_to_srgb
 
 __all__ = [
     "PLANES",
@@ -145,7 +145,7 @@ def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) ->
     apart = (weights * squares).sum(1)
     likeness = (squares * (-0.5 / TOLERANCE**2)).exp()  # as much as `average_agreeing` takes of a candidate
     color = fade[:, None] * mixture
-    in_color, in_grey = (lab_to_srgb(given.lightness, ab) for ab in (color, torch.zeros_like(color)))
+    in_color, in_grey = lab_to_srgb(given.lightness, color), lightness_to_srgb(given.lightness)[:, None]
     planes = {
         "own": output.confidence_logit[:, 0] / _OWN_SCALE,
         "vividness": (_square_length(in_color - in_grey).sqrt() / _CORRECT).log1p(),

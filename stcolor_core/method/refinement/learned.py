@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.method.mixtures import chroma, mix_colors
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.agreement import average_agreeing
 from stcolor_core.method.refinement.candidates import (
@@ -84,7 +85,7 @@ class Decision:
             candidates: The candidates.
             mix: Their mixture by `weights`, if it is known already.
         """
-        mix = np.einsum("khw,khwc->hwc", self.weights, candidates.ab) if mix is None else mix
+        mix = mix_colors(self.weights, candidates.ab) if mix is None else mix
         mix = _chroma_gain(self.weights, candidates.ab, mix)[..., None] * mix
         return np.asarray(self.fade[..., None] * average_agreeing(mix, candidates))
 
@@ -240,8 +241,10 @@ def _ramp(values: Plane, low: float, high: float) -> Plane:
 
 def _chroma_gain(weights: NDArray[np.float32], ab: NDArray[np.float32], mix: Chroma) -> Plane:
     """Return the factor (H, W) that brings a mixture's chroma closer to the mean chroma of its colours (K, H, W, 2)."""
-    chroma = np.einsum("khw,khw->hw", weights, np.hypot(ab[..., 0], ab[..., 1]))
-    return np.asarray(np.clip(chroma / np.maximum(np.hypot(mix[..., 0], mix[..., 1]), 1e-3), 1, MOST_CHROMA))
+    mean = np.zeros(mix.shape[:2], np.float32)
+    for weight, color in zip(weights, ab, strict=True):
+        mean += weight * chroma(color)
+    return np.asarray(np.clip(mean / np.maximum(chroma(mix), 1e-3), 1, MOST_CHROMA))
 
 
 def _reduce(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.images.resizing import cell_means, resize
+from stcolor_core.lazy import lazy_property
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.flow import FlowLink, FlowTracker, PictureFlow, sample
 from stcolor_core.method.tracking.instance import (
@@ -55,12 +55,12 @@ class View:
     compute_features: Callable[[], tuple[Tensor, Tensor]]
     instances: Instances | None = None
 
-    @cached_property
+    @lazy_property
     def features(self) -> tuple[Tensor, Tensor]:
         """Return the features as a frame to colour and as a reference, shape (C, P) each, P = h * w."""
         return self.compute_features()
 
-    @cached_property
+    @lazy_property
     def objects(self) -> Objects | None:
         """Return the objects of its mattes; None without mattes."""
         return find_objects(self.instances)
