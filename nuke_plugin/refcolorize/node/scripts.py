@@ -1,4 +1,4 @@
-"""Save the open script, or a copy of it. Main thread only."""
+"""Save the open script, or a copy of it, unless somebody else has saved it meanwhile. Main thread only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pathlib import Path
 import nuke
 
 from ..errors import RefColorizeError
+from ..host.main_thread import call_later
 from . import atomic
 
-__all__ = ["save", "save_copy", "script_name"]
+__all__ = ["loaded", "require_unchanged", "save", "save_copy", "saving", "script_name"]
+
+_CLOCK_SECONDS = 2.0  # file servers round times, and set them a little later
+_seen: dict[str, tuple[float, int]] = {}  # by a script's path: when it was changed and its size, as this Nuke left it
 
 
 def script_name() -> str:
@@ -17,19 +21,63 @@ def script_name() -> str:
     return Path(str(nuke.root()["name"].value())).stem or "unsaved script"
 
 
+def loaded() -> None:
+    """Note how the open script is on disk; a callback for nuke.addOnScriptLoad, and called after each save."""
+    name = str(nuke.root()["name"].value())
+    state = _state(name)
+    if state is not None:
+        _seen[name] = state
+
+
+def saving() -> None:
+    """Note how the script is on disk after the artist has saved it; a callback for nuke.addOnScriptSave.
+
+    Nuke calls it before it writes the file.
+    """
+    _seen.pop(str(nuke.root()["name"].value()), None)
+    call_later(loaded, key="script saved")
+
+
+def require_unchanged() -> None:
+    """Check that nobody else has saved the open script since this Nuke has read or saved it.
+
+    Raises:
+        RefColorizeError: If somebody has. If that cannot be told, it is not an error.
+    """
+    name = str(nuke.root()["name"].value())
+    state, seen = _state(name), _seen.get(name)
+    if state is None or seen is None:
+        return
+    if state[1] != seen[1] or abs(state[0] - seen[0]) > _CLOCK_SECONDS:
+        raise RefColorizeError(
+            f"{name} was saved by somebody else since it was opened here, and was not overwritten. Save the script "
+            "under another name, or open it again."
+        )
+
+
+def _state(name: str) -> tuple[float, int] | None:
+    try:
+        status = Path(name).stat() if name else None
+    except OSError:
+        return None
+    return None if status is None else (status.st_mtime, status.st_size)
+
+
 def save() -> None:
     """Save the script under its name; do nothing if it has none.
 
     Raises:
-        RefColorizeError: If the file cannot be written.
+        RefColorizeError: If somebody else has saved it meanwhile, or if the file cannot be written.
     """
     name = str(nuke.root()["name"].value())
     if not name:
         return
+    require_unchanged()
     try:
         nuke.scriptSave()
     except (RuntimeError, OSError) as error:  # Nuke raises RuntimeError for everything
         raise RefColorizeError(f"The script {name} cannot be saved ({error}). Save it under another name.") from None
+    loaded()
 
 
 def save_copy(folder: Path) -> Path:
