@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import nuke
 
 from ..errors import RefColorizeError
-from ..host.main_thread import call_later
 from . import atomic
 
 __all__ = ["loaded", "require_unchanged", "save", "save_copy", "saving", "script_name"]
 
 _CLOCK_SECONDS = 2.0  # file servers round times, and set them a little later
+_SAVE_SECONDS = 60.0  # for Nuke to write a large script, and for the file server's clock
 _seen: dict[str, tuple[float, int]] = {}  # by a script's path: when it was changed and its size, as this Nuke left it
+_saved: dict[str, float] = {}  # by a script's path: when the artist began to save it, if nothing was seen since
 
 
 def script_name() -> str:
@@ -25,17 +27,17 @@ def loaded() -> None:
     """Note how the open script is on disk; a callback for nuke.addOnScriptLoad, and called after each save."""
     name = str(nuke.root()["name"].value())
     state = _state(name)
+    _saved.pop(name, None)
     if state is not None:
         _seen[name] = state
 
 
 def saving() -> None:
-    """Note how the script is on disk after the artist has saved it; a callback for nuke.addOnScriptSave.
+    """Note that the artist saves the script; a callback for nuke.addOnScriptSave.
 
-    Nuke calls it before it writes the file.
+    Nuke calls it before it writes the file, and nothing afterwards.
     """
-    _seen.pop(str(nuke.root()["name"].value()), None)
-    call_later(loaded, key="script saved")
+    _saved[str(nuke.root()["name"].value())] = time.time()
 
 
 def require_unchanged() -> None:
@@ -45,14 +47,20 @@ def require_unchanged() -> None:
         RefColorizeError: If somebody has. If that cannot be told, it is not an error.
     """
     name = str(nuke.root()["name"].value())
-    state, seen = _state(name), _seen.get(name)
-    if state is None or seen is None:
-        return
-    if state[1] != seen[1] or abs(state[0] - seen[0]) > _CLOCK_SECONDS:
+    if _is_changed(name):
         raise RefColorizeError(
             f"{name} was saved by somebody else since it was opened here, and was not overwritten. Save the script "
             "under another name, or open it again."
         )
+
+
+def _is_changed(name: str) -> bool:
+    state, seen, saved = _state(name), _seen.get(name), _saved.get(name)
+    if state is None:
+        return False
+    if saved is not None:
+        return state[0] > saved + _SAVE_SECONDS
+    return seen is not None and (state[1] != seen[1] or abs(state[0] - seen[0]) > _CLOCK_SECONDS)
 
 
 def _state(name: str) -> tuple[float, int] | None:

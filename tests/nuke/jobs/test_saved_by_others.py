@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,23 +18,19 @@ REMARK = "\n# of a colleague\n"
 
 
 @pytest.fixture
-def script(comp: Comp, pump: Callable[..., Any]) -> Path:
+def script(nuke: Any, comp: Comp) -> Path:
     """The comp's script, saved by the artist, with a change that is not saved yet."""
-    wait_until_noted(pump)
-    comp.nuke.root().setModified(True)
+    nuke.root().setModified(True)
+    nuke.scriptSave()
+    nuke.root().setModified(True)
     return comp.folder / "comp.nk"
 
 
-def wait_until_noted(pump: Callable[..., Any]) -> None:
-    """Wait until the plug-in has looked at the saved file, which it does when Nuke is idle."""
-    from refcolorize.host import main_thread
-
-    pump(until=lambda: not main_thread._waiting_calls)
-
-
 def save_as_a_colleague(script: Path) -> str:
+    """Save it two minutes later."""
     text = script.read_text(encoding="utf-8") + REMARK
     script.write_text(text, encoding="utf-8")
+    os.utime(script, (time.time() + 120, time.time() + 120))
     return text
 
 
@@ -58,7 +56,6 @@ def test_colorize_saves_over_what_this_nuke_has_read_or_saved(
     comp.node = nuke.toNode("RefColorize1")
     nuke.nodes.NoOp(name="First")
     nuke.scriptSave()
-    wait_until_noted(pump)
     nuke.nodes.NoOp(name="Second")
     colorize(comp, pump)
     assert "somebody else" not in comp.status
@@ -68,6 +65,17 @@ def test_colorize_saves_over_what_this_nuke_has_read_or_saved(
     pump(until=lambda: comp.status.startswith("v002 is done"))
     pump(until=plugin_is_idle)
     assert comp.status == "v002 is done: 6 frames", "the plug-in's own saves are known too"
+
+
+def test_colorize_leaves_a_script_alone_that_was_saved_after_it_was_opened(
+    nuke: Any, comp: Comp, script: Path, pump: Callable[..., Any]
+) -> None:
+    nuke.scriptOpen(script.as_posix())
+    comp.node = nuke.toNode("RefColorize1")
+    text = save_as_a_colleague(script)
+    colorize(comp, pump)
+    assert script.read_text(encoding="utf-8") == text
+    assert "somebody else" in comp.status
 
 
 def test_a_farm_gets_no_job_of_a_script_that_is_another_on_disk(comp: Comp, script: Path) -> None:
