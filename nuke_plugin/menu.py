@@ -12,7 +12,7 @@ def _set_up() -> None:
     if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has reported it
         return
     import nukescripts.panels
-    from refcolorize.node import output_note, shown_version
+    from refcolorize.node import output_note, scripts, shown_version
     from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
@@ -25,7 +25,9 @@ def _set_up() -> None:
     nuke.addKnobChanged(output_note.knob_changed, nodeClass="Group")
     nuke.addUpdateUI(shown_version.ui_updated, nodeClass="Group")
     nuke.addOnCreate(node_created, nodeClass="Group")
+    nuke.addOnScriptLoad(scripts.loaded)
     nuke.addOnScriptLoad(_reattach)
+    nuke.addOnScriptSave(scripts.saving)
     nuke.addOnScriptClose(_forget)
     # Nuke evaluates this text when the panel is opened, so Qt is loaded only then.
     panel = "__import__('refcolorize.panel.panel', fromlist=['Panel']).Panel"

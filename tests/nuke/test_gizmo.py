@@ -11,6 +11,7 @@ import pytest
 from expressions import names
 from gizmo_graph import GROUP, LAYERS, PATH, RGBA, STEPS, mask_channels
 from nkscript import Layer, Node, Version, nodes
+from refcolorize.node.script_version import OUTPUT_FOLDER
 from refcolorize.node.spaces import SPACES
 
 INSIDE = GROUP.children
@@ -21,6 +22,7 @@ BUTTONS = [knob for knob in GROUP.user_knobs if knob.number == 22]
 KNOBS = {
     "refcolorize_version": (3, "2"),
     "node_id": (1, None),
+    "unique_id": (1, None),
     "reference_keys": (3, "1"),
     **dict.fromkeys(("add_key", "remove_key", "previous_key", "next_key", "weakest"), (22, None)),
     "keyframe_alpha": (4, None),
@@ -42,8 +44,7 @@ KNOBS = {
     "in_background": (6, "true"),
     "output_folder": (
         2,
-        "[file dirname [value root.name]]/refcolorize/"
-        "[regsub {_?[vV][0-9]+$} [file rootname [file tail [value root.name]]] {}]",
+        OUTPUT_FOLDER,
     ),
     "few_layers": (6, None),
     **dict.fromkeys(("colorize", "preview", "cancel", "farm"), (22, None)),
@@ -112,7 +113,7 @@ def test_sliders_have_their_ranges():
 
 def test_knobs_for_the_plug_in_are_hidden():
     hidden = {knob.name for knob in GROUP.user_knobs if "+INVISIBLE" in knob.flags}
-    assert hidden == {"refcolorize_version", "node_id", "job", "compare_file"}
+    assert hidden == {"refcolorize_version", "node_id", "unique_id", "job", "compare_file"}
 
 
 def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():

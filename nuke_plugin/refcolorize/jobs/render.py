@@ -207,6 +207,7 @@ def reattach() -> None:
     for node in nodes.all_nodes():
         with suppress(RuntimeError):  # a published LiveGroup cannot be edited
             node_results.relink(node)
+            node_results.offer_versions_on_disk(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()

@@ -18,6 +18,7 @@ from ..node import node_results, nodes, scripts
 from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
+from ..node.shown_version import how_to_show, is_chosen
 from ..node.versions import write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
@@ -343,6 +344,9 @@ class RenderTask(BackgroundTask):
         return f"A copy of the script is {copy.as_posix()}"
 
     def _show_end(self) -> None:
+        if not self._preview_frames and not is_chosen(self._node, self.path):  # undo has hidden it, or the artist
+            node_results.offer_versions_on_disk(self._node)
+            self.progress.add_note(how_to_show(self.progress.name))
         self._show(self.progress.describe())
         if self._preview_frames:
             with nuke.Undo():

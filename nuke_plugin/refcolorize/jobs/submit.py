@@ -126,11 +126,12 @@ def require_script() -> Path:
     """Return the path of the saved script, which the farm will read.
 
     Raises:
-        RefColorizeError: If the script was never saved.
+        RefColorizeError: If the script was never saved, or somebody else has saved it meanwhile.
     """
     name = str(nuke.root()["name"].value())
     if not name:
         raise RefColorizeError("The script has no name yet. Save it, then render on the farm.")
+    scripts.require_unchanged()
     return Path(name).absolute()
 
 

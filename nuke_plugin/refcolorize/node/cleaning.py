@@ -1,6 +1,8 @@
 """Remove a node's versions and rendered inputs that nothing uses any more. Main thread only.
 
 These are kept:
+- all of a folder that belongs to another node or script;
+- a version with a comment, and one that was made before anybody noted which node made it, unless the artist says so;
 - the newest version;
 - a version that a RefColorize node or a Read of the open script uses;
 - a version that a script in the same folder (not in those below it) names, as it is saved (other artists' scripts may
@@ -16,7 +18,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +29,12 @@ from ..core import server
 from ..core.engines import ENGINES
 from ..errors import RefColorizeError
 from ..plurals import count_of, noun_of
-from . import node_results, nodes
+from . import node_results, nodes, own_folder
 from .frame_names import FrameName
 from .script_nodes import all_of_class
 from .versions import OWN_FILES, Results, Version
 
-__all__ = ["Removal", "clean_up", "plan", "remove"]
+__all__ = ["Removal", "clean_up", "doubtful_versions", "plan", "remove"]
 
 _INPUTS = "inputs"
 _INPUT = re.compile(r"(plate|ref|matte)_[0-9a-f]{12}")
@@ -72,13 +74,23 @@ def clean_up(node: nuke.Node) -> None:
     Raises:
         RefColorizeError: If there is nothing to remove, or if a folder cannot be removed.
     """
-    removal = plan(node)
-    if not removal.versions and not removal.inputs:
+    removal, doubtful = plan(node), doubtful_versions(node)
+    if not removal.versions and not removal.inputs and not doubtful:
         raise RefColorizeError(f"{node.name()} has nothing to clean up. Everything on disk is in use.")
     if not nuke.GUI:
-        nuke.tprint(
-            f"{node.name()}: {removal.summary()} can be removed with refcolorize.node.cleaning.remove(plan(node))."
-        )
+        kept = "".join(f" Not among them: {_list_of(versions)}, {why}." for why, versions in doubtful.items())
+        how = "refcolorize.node.cleaning.remove(plan(node))"
+        nuke.tprint(f"{node.name()}: {removal.summary()} can be removed with {how}.{kept}")
+        return
+    agreed = [
+        version.number
+        for why, versions in doubtful.items()
+        if nuke.ask(f"{node.name()}: {_list_of(versions)} is not used, but {why}. Remove it too? No keeps it.")
+        for version in versions
+    ]
+    removal = plan(node, agreed=agreed) if agreed else removal
+    if not removal.versions and not removal.inputs:
+        nodes.set_status(node, "Nothing was removed.")
         return
     question = (
         f"{node.name()}: remove {removal.summary()}? What jobs and the scripts in this script's folder use is kept. "
@@ -88,15 +100,42 @@ def clean_up(node: nuke.Node) -> None:
         try:
             remove(removal)
         finally:
-            node_results.forget_removed_versions(node)
+            node_results.offer_versions_on_disk(node)
         nodes.set_status(node, f"Removed: {removal.summary()}.")
 
 
-def plan(node: nuke.Node) -> Removal:
+def doubtful_versions(node: nuke.Node) -> dict[str, list[Version]]:
+    """Return the versions that nothing uses but that only the artist can give up, by the reason.
+
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: As `plan`.
+    """
+    unowned = own_folder.unowned_versions(node)
+    found: dict[str, list[Version]] = {}
+    for version in _unused(node)[0]:
+        if version.number in unowned:
+            why = "was made before RefColorize noted which node makes a version, so it may be that of another node"
+            found.setdefault(why, []).append(version)
+        elif version.comment():
+            found.setdefault("has a comment", []).append(version)
+    return found
+
+
+def _list_of(versions: Iterable[Version]) -> str:
+    """Return versions with their comments: v001 ("approved"), v002."""
+    comments = {version.name: version.comment() for version in versions}
+    return ", ".join(f'{name} ("{text}")' if text else name for name, text in comments.items())
+
+
+def plan(node: nuke.Node, *, agreed: Collection[int] = ()) -> Removal:
     """Find the versions and rendered inputs that nothing uses.
 
     Args:
         node: A RefColorize node.
+        agreed: Numbers of `doubtful_versions` that the artist has given up. The others are kept.
 
     Returns:
         The versions and inputs that can be removed, and the bytes that this frees.
@@ -105,18 +144,32 @@ def plan(node: nuke.Node) -> Removal:
         RefColorizeError: If the node's results have no folder yet, or if a script cannot be read, so that it is not
             known which versions it uses.
     """
+    unused, used, outputs = _unused(node)
+    results, unowned = node_results.results(node), own_folder.unowned_versions(node)
+    given_up = [
+        version
+        for version in unused
+        if version.number in agreed or not (version.comment() or version.number in unowned)
+    ]
+    kept = [*used, *(version for version in unused if version not in given_up)]
+    old = [Path(version.path).parent for version in given_up]
+    is_busy = _has_job(outputs, results) or own_folder.is_of_another(node)
+    inputs = [] if is_busy else _unused_inputs(results.folder / _INPUTS, kept)
+    return Removal(tuple(old), tuple(inputs), _freed_bytes([*old, *inputs]))
+
+
+def _unused(node: nuke.Node) -> tuple[list[Version], list[Version], list[str]]:
+    """Return the node's versions that nothing uses, the others, and the output paths of the core's jobs."""
     results = node_results.results(node)
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
-    versions = results.versions()
+    versions = node_results.versions(node)
     outputs = _live_outputs()
     paths = [*_paths_in_script(), *outputs]
     kept = [version for version in versions if _is_kept(version, results, paths) or version == versions[-1]]
     named = list(_names_in_scripts(kept, versions, results))
     kept += [version for version in versions if version not in kept and version.name in named]
-    old = [Path(version.path).parent for version in versions if version not in kept]
-    inputs = [] if _has_job(outputs, results) else _unused_inputs(results.folder / _INPUTS, kept)
-    return Removal(tuple(old), tuple(inputs), _freed_bytes([*old, *inputs]))
+    return [version for version in versions if version not in kept], kept, outputs
 
 
 def remove(removal: Removal) -> None:

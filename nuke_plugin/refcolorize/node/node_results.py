@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import node_ids, variables, views, withdrawn
+from . import node_ids, own_folder, views, withdrawn
 from .frame_names import same_files, with_hashes
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
@@ -17,8 +17,9 @@ from .versions import PREVIEW, Results, Version, write_comment
 __all__ = [
     "Shown",
     "comment_version",
-    "forget_removed_versions",
+    "has_lost_versions",
     "is_showing",
+    "offer_versions_on_disk",
     "point_at",
     "relink",
     "reload_result",
@@ -73,6 +74,7 @@ class Shown(NamedTuple):
             return None
 
 
+_offered: dict[str, frozenset[str]] = {}  # what the knob `version` was last made to offer, by the node's full name
 _SHOWN = _ResultRead("Result", "version", "result_file")
 _COMPARED = _ResultRead("Compared", "compare", "compare_file")
 
@@ -87,9 +89,7 @@ def results(node: nuke.Node, view: str | None = None) -> Results:
         view: The view; None for the one that the node colours now.
     """
     name = node_ids.node_id(node)
-    folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
-    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
-    own = Path(project) / folder / name
+    own = own_folder.find(node, name)
     return Results(own / (view or views.of(node)) if views.is_stereo() else own, name)
 
 
@@ -134,13 +134,13 @@ def _used_reads(node: nuke.Node) -> list[_ResultRead]:
 
 
 def versions(node: nuke.Node, view: str | None = None) -> list[Version]:
-    """Return the versions on disk, the oldest first; empty if there is no output folder yet.
+    """Return the versions on disk, the oldest first; empty if there is no output folder yet, or it is another node's.
 
     Args:
         node: A RefColorize node.
         view: As for `results`.
     """
-    return results(node, view).versions()
+    return [] if own_folder.is_of_another(node) else results(node, view).versions()
 
 
 def use_version(node: nuke.Node, number: int) -> None:
@@ -228,7 +228,7 @@ def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
             node[_SHOWN.version].setValue("none")
         if not is_used:
             node["use_result"].setValue(False)
-    forget_removed_versions(node)
+    offer_versions_on_disk(node)
 
 
 def show_again(node: nuke.Node, shown: Shown) -> None:
@@ -265,10 +265,12 @@ def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], 
     pulldown = cast("nuke.Enumeration_Knob", node[result.version])
     pulldown.setValues(["none", *names])
     pulldown.setValue(chosen)
+    if result is _SHOWN:
+        _offered[str(node.fullName())] = frozenset(names)
 
 
-def forget_removed_versions(node: nuke.Node) -> None:
-    """Offer the versions that are on disk, after some were removed; without an undo step, since that has none.
+def offer_versions_on_disk(node: nuke.Node) -> None:
+    """Offer the versions that are on disk, after others have removed or made some; without an undo step.
 
     Args:
         node: A RefColorize node.
@@ -278,9 +280,22 @@ def forget_removed_versions(node: nuke.Node) -> None:
         names.append(PREVIEW)
     with without_undo():
         for result in [_SHOWN, _COMPARED] if _COMPARED.version in node.knobs() else [_SHOWN]:
-            chosen = str(node[result.version].value())
+            pulldown = cast("nuke.Enumeration_Knob", node[result.version])
+            chosen = str(pulldown.value())
             kept = [*names, chosen] if chosen not in ("none", *names) else names
-            _offer_versions(node, result, kept, chosen=chosen)
+            if list(pulldown.values()) != ["none", *kept]:
+                _offer_versions(node, result, kept, chosen=chosen)
+    _offered[str(node.fullName())] = frozenset(names)
+
+
+def has_lost_versions(node: nuke.Node) -> bool:
+    """Return whether the knob `version` no longer offers what the plug-in has put there: undo takes that back.
+
+    Args:
+        node: A RefColorize node.
+    """
+    offered = _offered.get(str(node.fullName()), frozenset())
+    return bool(offered - set(cast("nuke.Enumeration_Knob", node[_SHOWN.version]).values()))
 
 
 def point_at(node: nuke.Node, name: str) -> None:

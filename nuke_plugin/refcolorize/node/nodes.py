@@ -7,7 +7,7 @@ from typing import cast
 
 import nuke
 
-from . import colors, node_ids, node_results
+from . import colors, node_ids, node_results, own_folder
 from .script_nodes import all_of_class
 from .spaces import SPACES, Space
 from .undo import without_undo
@@ -47,15 +47,23 @@ def create() -> nuke.Node:
 def ensure_id(node: nuke.Node, *, is_new: bool = False) -> bool:
     """Store the id that names the node's results folder; a copy gets a new one, and leaves the job to its original.
 
+    So does a node whose folder belongs to another script, or to a node that was cut and may be pasted back.
+
     Args:
         node: A RefColorize node.
-        is_new: Whether the node has just come into the script.
+        is_new: Whether the node has just come into the script. While a script is loaded, its folder is not known yet.
 
     Returns:
         Whether the node was a copy.
     """
     others = [other for other in all_nodes() if other.fullName() != node.fullName()]
-    is_copy = node_ids.ensure_unique_id(node, others, is_new=is_new)
+    is_copy = node_ids.ensure_unique_id(
+        node,
+        others,
+        is_new=is_new,
+        is_of_another=lambda name: not is_new and own_folder.is_of_another(node, name),
+        is_used=lambda name: own_folder.is_used(node, name),
+    )
     if is_copy:
         store_job(node, "")
     return is_copy
@@ -164,17 +172,18 @@ def _set_space_numbers(node: nuke.Node, space: Space) -> None:
 
 
 def knob_changed() -> None:
-    """Follow a change of a node of version 1; a callback for nuke.addKnobChanged.
+    """Follow a change of a node of version 1, or of one that shows nothing yet; a callback for nuke.addKnobChanged.
 
     `version` sets the file that is shown ("none" shows the plate), `working_space` the numbers of the composite. A node
-    of version 2 does so in its own knobChanged script, also on hosts without the plug-in.
+    of version 2 does so in its own knobChanged script, also on hosts without the plug-in. That derives the file from
+    the one that is shown, so the first one is set here: that of a version which undo or another artist has left.
     """
     node, knob = nuke.thisNode(), nuke.thisKnob()
-    if not is_refcolorize(node) or node["knobChanged"].value():
+    if not is_refcolorize(node) or (node["knobChanged"].value() and node["result_file"].value()):
         return
     if knob.name() == "version":
         node["use_result"].setValue(knob.value() != "none")
         if knob.value() != "none":
             node_results.point_at(node, str(knob.value()))
-    elif knob.name() == "working_space":
+    elif knob.name() == "working_space" and not node["knobChanged"].value():
         _set_space_numbers(node, SPACES[str(knob.value())])

@@ -8,7 +8,7 @@ from typing import Any, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, inputs, keyframes, node_results, nodes, variables, views
+from . import colors, inputs, keyframes, node_results, nodes, own_folder, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
 from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
@@ -153,7 +153,8 @@ def claim(node: nuke.Node, request: ShotRequest) -> Version:
         request: From `build`.
     """
     first, last = request.frames[0], request.frames[-1]
-    return _results(node, request.view).claim(request.shot, first=first, last=last, made_from=request.made_from)
+    results = _own_results(node, request.view)
+    return results.claim(request.shot, first=first, last=last, made_from=request.made_from)
 
 
 def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
@@ -162,8 +163,11 @@ def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     Args:
         node: A RefColorize node.
         request: From `build_frame_request`.
+
+    Raises:
+        RefColorizeError: If the folder cannot be written.
     """
-    results = _results(node, request.view)
+    results = _own_results(node, request.view)
     last = next((version for version in reversed(results.versions()) if version.frames), None)
     return with_output(request.shot, results.pattern(PREVIEW), reuse=last.path if last else None)
 
@@ -386,4 +390,11 @@ def _results(node: nuke.Node, view: str | None = None) -> Results:
         )
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
+    return results
+
+
+def _own_results(node: nuke.Node, view: str) -> Results:
+    """Return the results of a node that owns their folder from now on."""
+    results = _results(node, view)
+    own_folder.take(node)
     return results

@@ -23,6 +23,8 @@ __all__ = [
     "create_read",
     "find_shown",
     "go_to_weakest",
+    "how_to_show",
+    "is_chosen",
     "leave_withdrawn",
     "ui_updated",
     "weakest_frame",
@@ -105,10 +107,47 @@ def _withdrawn_paths(node: nuke.Node) -> list[str]:
 
 
 def ui_updated() -> None:
-    """Leave a version that came to nothing; a callback for nuke.addUpdateUI, since undo and redo call no other one."""
+    """Leave a version that came to nothing, and offer the others; a callback for nuke.addUpdateUI.
+
+    Undo and redo call no other callback.
+    """
     node = nuke.thisNode()
-    if withdrawn.has_kept() and nodes.is_refcolorize(node) and _withdrawn_paths(node):
+    if not nodes.is_refcolorize(node):
+        return
+    if withdrawn.has_kept() and _withdrawn_paths(node):
         call_later(lambda: _leave_if_there(node), key=("leave withdrawn", str(node.fullName())))
+    if node_results.has_lost_versions(node):
+        call_later(lambda: _offer_if_there(node), key=("offer versions", str(node.fullName())))
+
+
+def _offer_if_there(node: nuke.Node) -> None:
+    """Offer the versions on disk again after undo, and say so if it has hidden the last one."""
+    with suppress(ValueError, RuntimeError):  # a deleted node; a published LiveGroup, which cannot be edited
+        node_results.offer_versions_on_disk(node)
+        own = node_results.versions(node)
+        if own and own[-1].is_offered and not is_chosen(node, own[-1].path):
+            hint, status = how_to_show(own[-1].name), str(node["status"].value()).rstrip(".")
+            nodes.set_status(node, status if hint in status else f"{status}. {hint}.")
+
+
+def is_chosen(node: nuke.Node, path: str) -> bool:
+    """Return whether a node shows a version, and not the plate.
+
+    Args:
+        node: A RefColorize node.
+        path: The path of the version's frames, with ####.
+    """
+    chosen = str(node["version"].value())
+    return chosen == Path(path).parent.name and node_results.is_showing(node, path)
+
+
+def how_to_show(name: str) -> str:
+    """Return what the artist can do to see a version that the node does not show.
+
+    Args:
+        name: The version's name: v001.
+    """
+    return f"Choose {name} in the knob version to show it"
 
 
 def _leave_if_there(node: nuke.Node) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "SHOT_FILE",
     "Results",
     "Version",
+    "cannot_write",
     "with_output",
     "write_before",
     "write_comment",
@@ -39,6 +40,7 @@ _THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
 _ABANDONED_SECONDS = 24 * 3600
+_MAKING = ("plate", "method", "ocio")  # settings of a Shot that make every frame another one
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Results:
         return (min(frames), max(frames)) if frames else None
 
     def claim(self, shot: Mapping[str, Any], *, first: int, last: int, made_from: str) -> Version:
-        """Return the version for a shot: the last one if its request was the same, else a new one.
+        """Return the version for a shot: the newest one whose request was the same, else a new one.
 
         For a new version, its folder is made and the shot is written into it.
 
@@ -169,21 +171,18 @@ class Results:
         """
         versions = self.versions()
         origin = {"first": first, "last": last, "inputs": made_from}
-        if versions and self._is_unchanged(versions[-1], shot, origin):
-            return versions[-1]
+        for earlier in reversed(versions):
+            if self._is_unchanged(earlier, shot, origin):
+                return earlier
         number = max([withdrawn.last_number(self.folder), *(version.number for version in versions)])
         try:
             version = self._make_version(number + 1)
             self._remove_abandoned([each for each in versions if not each.frames])
-            colored = [earlier.path for earlier in versions if earlier.frames]  # one that failed at once has none
-            written = with_output(shot, version.path, reuse=colored[-1] if colored else None)
+            written = with_output(shot, version.path, reuse=self._to_reuse(versions, shot))
             _write_json(version.shot_file, written)
             _write_json(version.shot_file.with_name(_MADE_FROM_FILE), origin)
         except OSError as error:
-            reason = error.strerror or error
-            raise RefColorizeError(
-                f"{self.folder} cannot be written ({reason}). Choose another output folder."
-            ) from None
+            raise cannot_write(self.folder, error) from None
         return version
 
     def discard(self, version: Version) -> None:
@@ -243,11 +242,31 @@ class Results:
                 number += 1
 
     @staticmethod
+    def _to_reuse(versions: Iterable[Version], shot: Mapping[str, Any]) -> str | None:
+        """Return the path of the newest version with the same plate and method, else of the newest; None for none.
+
+        Frames are reused only where all that made them is the same. A version that failed at once has none.
+        """
+        colored = [version for version in versions if version.frames]
+        alike = [version for version in colored if all(version.shot().get(name) == shot.get(name) for name in _MAKING)]
+        return (alike or colored)[-1].path if colored else None
+
+    @staticmethod
     def _is_unchanged(version: Version, shot: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
         stored = version.shot()
         reuse = stored.get("output", {}).get("reuse")
         same = stored == json.loads(json.dumps(with_output(shot, version.path, reuse=reuse)))
         return same and _read_json(version.shot_file.with_name(_MADE_FROM_FILE)) == origin
+
+
+def cannot_write(folder: Path, error: OSError) -> RefColorizeError:
+    """Return the error of a folder of results that cannot be written.
+
+    Args:
+        folder: The folder.
+        error: What Python says about it.
+    """
+    return RefColorizeError(f"{folder} cannot be written ({error.strerror or error}). Choose another output folder.")
 
 
 def with_output(shot: Mapping[str, Any], path: str, *, reuse: str | None) -> dict[str, Any]:

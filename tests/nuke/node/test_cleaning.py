@@ -29,8 +29,9 @@ def cleaning(comp: Comp) -> Any:
 @pytest.fixture
 def four(comp: Comp) -> Comp:
     """v001 to v004 of six frames, each from a rendered ref of its own; v002 is shown."""
-    from refcolorize.node import node_results
+    from refcolorize.node import node_results, own_folder
 
+    own_folder.take(comp.node)
     for number in range(1, 5):
         make_version(comp, number)
     node_results.use_version(comp.node, 2)
@@ -172,6 +173,70 @@ def test_clean_up_states_how_much_it_frees_and_asks(four: Comp, nuke_session: An
     assert "Scripts in other folders are not searched" in question
     assert (four.results / "v001").exists() == (answer == "no")
     assert ("Removed" in four.node["status"].value()) == (answer == "yes")
+
+
+def comment(comp: Comp, number: int, text: str) -> None:
+    from refcolorize.node import node_results
+
+    node_results.comment_version(comp.node, number, text)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_a_version_with_a_comment_is_kept_unless_the_artist_gives_it_up(
+    four: Comp, cleaning: Any, nuke_session: Any, answer: str
+) -> None:
+    comment(four, 1, "APPROVED by client")
+    assert names(cleaning.plan(four.node)) == (["v003"], ["3"])
+    nuke_session.artist.answers.extend([answer, "yes"])
+    four.node["clean_up"].execute()
+    about, last = nuke_session.artist.questions
+    assert 'v001 ("APPROVED by client") is not used, but has a comment' in about
+    assert ("v001, v003" in last) == (answer == "yes")
+    assert not (four.results / "v003").exists()
+    assert (four.results / "v001").exists() == (answer == "no")
+    assert (four.results / "inputs" / f"ref_{1:012x}").exists() == (answer == "no")
+
+
+@pytest.mark.gui
+def test_nothing_is_removed_if_all_that_is_left_has_comments(four: Comp, nuke_session: Any) -> None:
+    for number in (1, 3):
+        comment(four, number, "keep")
+        (four.results / "inputs" / f"ref_{number:012x}" / "ref.1001.exr").unlink()
+    nuke_session.artist.answers.append("no")
+    four.node["clean_up"].execute()
+    assert len(nuke_session.artist.questions) == 1
+    assert four.status == "Nothing was removed."
+
+
+def test_in_a_terminal_a_version_with_a_comment_is_named(
+    four: Comp, cleaning: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comment(four, 1, "APPROVED")
+    cleaning.clean_up(four.node)
+    out = capsys.readouterr().out
+    assert "version v003 and 1 rendered input" in out
+    assert 'Not among them: v001 ("APPROVED"), has a comment' in out
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_versions_that_nobody_noted_the_maker_of_are_asked_about(
+    four: Comp, cleaning: Any, nuke_session: Any, answer: str
+) -> None:
+    (four.results / "owner.json").unlink()
+    assert [version.name for version in node_versions(four.node)] == ["v001", "v002", "v003", "v004"], "still usable"
+    assert names(cleaning.plan(four.node)) == ([], [])
+    nuke_session.artist.answers.extend([answer, "yes"])
+    four.node["clean_up"].execute()
+    assert "v001, v003 is not used, but was made before RefColorize noted" in nuke_session.artist.questions[0]
+    assert (four.results / "v001").exists() == (answer == "no")
+
+
+def node_versions(node: Any) -> Any:
+    from refcolorize.node import node_results
+
+    return node_results.versions(node)
 
 
 @pytest.mark.gui

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -133,6 +134,7 @@ def test_the_compared_version_is_found_after_the_show_was_moved(nuke: Any, comp:
 def test_clean_up_keeps_the_compared_version(comp: Comp) -> None:
     from refcolorize.node import cleaning
 
+    (comp.results / "owner.json").write_text(json.dumps({"node": comp.node["unique_id"].value()}))
     comp.node["compare"].setValue("v001")
     assert [path.name for path in cleaning.plan(comp.node).versions] == ["v002"]
     comp.node["compare"].setValue("none")
@@ -143,7 +145,7 @@ def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, co
     from refcolorize.node import cleaning, node_results, nodes
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
-    knobs = r"^ (addUserKnob \{\d+ )?(compare|wipe|compare_file)\b.*\n"
+    knobs = r"^ (addUserKnob \{\d+ )?(compare|wipe|compare_file|unique_id)\b.*\n"
     text = re.sub(knobs, "", text, flags=re.MULTILINE).replace("{{parent.compare>0}}", "0")
     script = comp.folder / "old.nk"
     script.write_text(text.replace("\\[value parent.compare_file]", "nothing"), encoding="utf-8")
@@ -156,4 +158,4 @@ def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, co
     node_results.relink(node)
     nodes.hide_viewing_aids(node)
     assert node_results.is_showing(node, node_results.results(node).pattern("v002"))
-    assert [path.name for path in cleaning.plan(node).versions] == ["v001"]
+    assert [path.name for path in cleaning.plan(node, agreed=(1, 2, 3)).versions] == ["v001"]

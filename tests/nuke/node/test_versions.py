@@ -71,7 +71,17 @@ def test_any_change_makes_a_new_version_that_may_reuse_frames(
     assert second.name == "v002"
     assert second.shot()["output"]["reuse"] == first.path
     assert claim(results, asked, made_from=made_from) == second
-    assert claim(results).name == "v003", "an earlier version is not written into again"
+    assert claim(results) == results.versions()[0], "back to the first settings"
+    assert len(results.versions()) == 2
+
+
+def test_frames_are_reused_of_the_newest_version_with_the_same_plate_and_method(results: Results) -> None:
+    for height in (432, 80):
+        write_frame(claim(results, {**ASKED, "method": {"working_height": height}}))
+    third = claim(results, {**ASKED, "method": {"working_height": 432}, "references": [{"path": "/b.####.exr"}]})
+    assert (third.name, third.shot()["output"]["reuse"]) == ("v003", results.pattern("v001"))
+    fourth = claim(results, {**ASKED, "method": {"working_height": 100}})
+    assert fourth.shot()["output"]["reuse"] == results.pattern("v002"), "no other is nearer than the newest"
 
 
 def test_a_version_that_failed_before_its_first_frame_is_not_reused(results: Results) -> None:

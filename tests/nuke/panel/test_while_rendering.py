@@ -176,7 +176,7 @@ def test_an_action_waits_says_so_and_is_done_afterwards(
     if name == "render the thumbnails":
         pytest.importorskip("cv2", reason="the fake needs it for a Reformat")
     if name == "clean up":
-        nuke_session.artist.answers.append("yes")
+        nuke_session.artist.answers.extend(["yes", "yes"])  # nobody has noted which node made the version
     before = action.result(panel, comp)
     assert before != action.expected
     setattr(nuke_session, adversity, 1_000_000)
