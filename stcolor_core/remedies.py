@@ -119,6 +119,12 @@ REMEDIES = {
         "move the file away to have it written again",
         "move the file away and resume the job to have it written again",
     ),
+    "write_again": Wording(
+        "submit the shot again to write them again",
+        'press "Colorize" for a new version',
+        "press Write again to make them anew, or make another version",
+    ),
+    "run_again": Wording("run it again", 'press "Colorize" again', "press Write again"),
     "reuse": Wording(
         "check --reuse",
         "keep earlier versions on disk to copy what has not changed",
