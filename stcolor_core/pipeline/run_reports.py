@@ -21,6 +21,7 @@ from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing,
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
+    "describe_stale",
     "leave_out_idle",
     "report_flaws",
     "report_plan",
@@ -79,17 +80,26 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
         )
 
 
-def stale_frames(frames: Iterable[int], changes: Sequence[InputChange]) -> StaleFrames:
-    """Return the error for frames that are there, would come out different, and may not be written again.
+def describe_stale(frames: Iterable[int], changes: Sequence[InputChange]) -> str:
+    """Return one line on frames that are there and would come out different.
 
     Args:
         frames: These frames.
         changes: What has changed since they were made; empty if that is not known.
     """
     why = f"{describe_changes(changes)} since" if changes else "they were made with other files, settings or software"
+    return f"Frames {describe_frames(frames)} are out of date: {why}."
+
+
+def stale_frames(frames: Iterable[int], changes: Sequence[InputChange]) -> StaleFrames:
+    """Return the error for such frames if they may not be written again.
+
+    Args:
+        frames: These frames.
+        changes: As in `describe_stale`.
+    """
     return StaleFrames(
-        f"Frames {describe_frames(frames)} are there and would come out different: {why}. "
-        f"They stay as they are, and nothing was written. {advise('write_again')}."
+        f"{describe_stale(frames, changes)} They stay as they are, and nothing was written. {advise('write_again')}."
     )
 
 
