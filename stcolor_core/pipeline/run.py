@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -26,7 +26,7 @@ from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames, OutputState
 from stcolor_core.pipeline.footage import ShotFootage
-from stcolor_core.pipeline.input_record import InputRecord, find_changes, make_record
+from stcolor_core.pipeline.input_record import InputRecord, find_changes
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
@@ -34,6 +34,7 @@ from stcolor_core.pipeline.planning import (
     detector_digest,
     load_detector,
     plan_spans,
+    record_inputs,
     requested_frames,
     resolve_tracking,
 )
@@ -204,7 +205,7 @@ class _Run:
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
-        self._force, self._overwrite = False, True
+        self._force, self._overwrite, self._chosen = False, True, False
         self._workers = Workers(1, 1)
 
     def frames(
@@ -212,7 +213,8 @@ class _Run:
     ) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
         requested = requested_frames(self._shot, self._footage.frames, only)
-        self._reporter.total, self._force, self._overwrite = len(requested), force, overwrite
+        self._reporter.total, self._chosen = len(requested), only is not None
+        self._force, self._overwrite = force, overwrite
         self._plan_workers(memory)
         report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
         _, spans = self._plan_spans(requested)
@@ -221,7 +223,7 @@ class _Run:
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
-        record = self._record_inputs(requested, spans)
+        record = record_inputs(self._shot, self._inputs, self._digests, requested, spans, self._patches.walks_to)
         self._on_inputs(record)
         with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
             if todo:
@@ -295,17 +297,6 @@ class _Run:
             digests.update(dict.fromkeys(requested.intersection(span.frames), digest))
         return dict(sorted(digests.items()))
 
-    def _record_inputs(self, requested: frozenset[int], spans: Iterable[Span]) -> InputRecord:
-        """Return the files that the requested frames are made from."""
-        keyframes = requested.intersection(self._footage.references)
-        made: list[tuple[Collection[int], Collection[int], Collection[int]]] = [
-            ((frame,), *self._digests.sources_of_reference(frame)) for frame in sorted(keyframes)
-        ]
-        for span in spans_containing(spans, requested):
-            frames = requested.intersection(span.frames)
-            made.append((tuple(frames), *self._digests.sources_of_span(span, self._patches.walks_to(span))))
-        return make_record(self._shot, self._inputs, made)
-
     def _inspect_output(self, digests: Mapping[int, str]) -> frozenset[int]:
         """Inspect the files at the output paths, and those to reuse; return the frames to write."""
         self._files = self._existing.inspect(digests)
@@ -315,7 +306,8 @@ class _Run:
             changes = [] if self._earlier is None else find_changes(self._earlier, self._shot)
             raise stale_frames(stale, changes)
         if not self._force:
-            warn_of_rewriting(self._reporter, self._output, stale)
+            if not self._chosen:
+                warn_of_rewriting(self._reporter, self._output, stale)
             warn_of_others_work(self._reporter, self._output, self._files)
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             nothing_there = bool(todo) and self._existing.has_nothing_to_reuse()
