@@ -124,6 +124,7 @@ REMEDIES = {
         'press "Colorize" for a new version',
         "press Write again to make them anew, or make another version",
     ),
+    "resume": Wording("run it again", 'press "Colorize" again', "press Resume"),
     "run_again": Wording("run it again", 'press "Colorize" again', "press Write again"),
     "reuse": Wording(
         "check --reuse",

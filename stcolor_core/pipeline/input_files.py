@@ -55,7 +55,7 @@ class InputFiles:
         picture = read(path)
         if self._current_status(path) != status:
             label = self.label(path) if frame is None else name_picture(path, frame)
-            raise PlateError(f"{label} has changed since this run began. {advise('run_again')}.")
+            raise PlateError(f"{label} has changed since this run began. {advise('resume')}.")
         return picture
 
     def role(self, path: Path) -> str:

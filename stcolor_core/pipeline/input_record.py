@@ -28,7 +28,7 @@ __all__ = ["InputChange", "InputRecord", "MadeFrames", "UsedFile", "describe_cha
 _Kind = Literal["plate", "reference", "mask", "matte", "still"]
 _How = Literal["changed", "gone", "new"]
 _KINDS: tuple[_Kind, ...] = get_args(_Kind)
-_STATES: dict[_How, str] = {"changed": "changed", "gone": "gone", "new": "new"}
+_STATES: dict[_How, str] = {"changed": "changed", "gone": "been removed", "new": "been added"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +280,7 @@ def describe_changes(changes: Iterable[InputChange]) -> str:
                 nouns.append(f"the {kind} of {named}")
         if nouns:
             plural |= len(nouns) > 1
-            verb = ("have" if plural else "has") if how == "changed" else ("are" if plural else "is")
+            verb = "have" if plural else "has"
             listed = " and ".join([", ".join(nouns[:-1]), nouns[-1]] if len(nouns) > 1 else nouns)
             parts.append(f"{listed} {verb} {word}")
     return ", ".join(parts)

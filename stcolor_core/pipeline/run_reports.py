@@ -135,7 +135,7 @@ def require_written(output: FramePattern, frames: Iterable[int]) -> None:
     if lost:
         raise OutputError(
             f"Frame {describe_frames(lost)} of {output} was finished and is not there any more: it was deleted, moved "
-            "or renamed during the run. Run it again: frames that are there are kept."
+            f"or renamed during the run. {advise('resume')}: frames that are there are kept."
         )
 
 
@@ -154,7 +154,7 @@ def warn_of_changes(
         affected = describe_frames(record.affected(changes).intersection(frames))
         reporter.warn(
             f"{_capitalized(describe_changes(changes))} since this run read it: frames {affected} show what was there "
-            f"before. {advise('run_again')}: they are then written again."
+            f"before. {advise('run_again')}: they are then made anew."
         )
 
 

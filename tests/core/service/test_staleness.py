@@ -88,10 +88,10 @@ def hold_longer(folder: Path) -> None:
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "plate": (lambda folder: repaint(folder / "plate.0002.exr"), "the plate of 2 has changed since"),
     "plates only touched": (touch_plates, "the plate of 1-4 has changed since"),
-    "plate removed": (lambda folder: (folder / "plate.0004.exr").unlink(), "the plate of 4 is gone since"),
-    "one more plate": (hold_longer, "the plate of 5 is new since"),
+    "plate removed": (lambda folder: (folder / "plate.0004.exr").unlink(), "the plate of 4 has been removed since"),
+    "one more plate": (hold_longer, "the plate of 5 has been added since"),
     "reference": (lambda folder: repaint(folder / "ref.0001.exr"), "reference 1 has changed since"),
-    "reference removed": (lambda folder: (folder / "ref.0001.exr").unlink(), "reference 1 is gone since"),
+    "reference removed": (lambda folder: (folder / "ref.0001.exr").unlink(), "reference 1 has been removed since"),
     "both": (
         lambda folder: [repaint(folder / f"{name}.0001.exr") for name in ("plate", "ref")],
         "the plate of 1 and reference 1 have changed since",
@@ -209,5 +209,5 @@ def test_a_new_matte_makes_frames_out_of_date(worker: Worker, store: Store, aske
     record = store.inputs(job.id)
     assert record is not None and find_stale(job, record) is None
     frame_files.write_frame(folder / "matte.0002.exr", {"R": (ids, "half")})
-    with pytest.raises(StaleFrames, match="the matte of 2 is new since"):
+    with pytest.raises(StaleFrames, match="the matte of 2 has been added since"):
         worker.resume(job)
