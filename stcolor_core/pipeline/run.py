@@ -301,13 +301,9 @@ class _Run:
         """Inspect the files at the output paths, and those to reuse; return the frames to write."""
         self._files = self._existing.inspect(digests)
         todo = self._frames_to_write(digests)
-        stale = [frame for frame in todo if self._files[frame].state is OutputState.STALE]
-        if stale and not self._overwrite:
-            changes = [] if self._earlier is None else find_changes(self._earlier, self._shot)
-            raise stale_frames(stale, changes)
         if not self._force:
             if not self._chosen:
-                warn_of_rewriting(self._reporter, self._output, stale)
+                warn_of_rewriting(self._reporter, self._output, self._stale(todo))
             warn_of_others_work(self._reporter, self._output, self._files)
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             nothing_there = bool(todo) and self._existing.has_nothing_to_reuse()
@@ -322,7 +318,13 @@ class _Run:
         return self._frames_to_write(digests)
 
     def _frames_to_write(self, digests: Mapping[int, str]) -> frozenset[int]:
-        return frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
+        todo = frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
+        if not self._overwrite and (stale := self._stale(todo)):
+            raise stale_frames(stale, [] if self._earlier is None else find_changes(self._earlier, self._shot))
+        return todo
+
+    def _stale(self, frames: Iterable[int]) -> list[int]:
+        return sorted(frame for frame in frames if self._files[frame].state is OutputState.STALE)
 
     def _find_transitions(self, requested: frozenset[int]) -> Transitions:
         found = find_transitions(
