@@ -19,6 +19,7 @@ __all__ = [
     "OutputInUse",
     "PlateError",
     "ScratchLimit",
+    "StaleFrames",
     "StcolorError",
     "one_line",
     "require",
@@ -86,6 +87,10 @@ class OutputError(StcolorError):
 
 class OutputInUse(OutputError):
     """Another run is writing a different version of these frames."""
+
+
+class StaleFrames(OutputError):
+    """Frames that are there would come out different, and may not be written again."""
 
 
 class ScratchLimit(OutputError):

@@ -119,6 +119,13 @@ REMEDIES = {
         "move the file away to have it written again",
         "move the file away and resume the job to have it written again",
     ),
+    "write_again": Wording(
+        "submit the shot again to write them again",
+        'press "Colorize" for a new version',
+        "press Write again to make them anew, or make another version",
+    ),
+    "resume": Wording("run it again", 'press "Colorize" again', "press Resume"),
+    "run_again": Wording("run it again", 'press "Colorize" again', "press Write again"),
     "reuse": Wording(
         "check --reuse",
         "keep earlier versions on disk to copy what has not changed",

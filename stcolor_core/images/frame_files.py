@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import OpenImageIO as oiio
@@ -33,7 +33,7 @@ from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "write_frame"]
+__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "pixel_state", "write_frame"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to writ
 _HASH_DIGITS = 32
 _BAND = 1 << 16  # pixels of a plane that are converted or hashed at a time: they stay in the processor's cache
 _LONGEST_HEADER = 2**20
+_CHUNK = 2**22
 _PIXELS = "stcolor/pixels"
 WRITTEN_ATTRIBUTE = "stcolor/written"
 """The metadata of a frame that says when it was written, in nanoseconds since 1970."""
@@ -99,14 +100,32 @@ def is_unmodified(path: Path | str) -> bool | None:
     Returns:
         None if the file has no recorded hash or cannot be read as a picture.
     """
+    return {"unmodified": True, "changed": False}.get(pixel_state(path))
+
+
+def pixel_state(path: Path | str) -> Literal["unmodified", "changed", "damaged", "unknown"]:
+    """Return whether the pixels of a frame are those that `write_frame` wrote. Never raises.
+
+    A file that has its recorded modification time is taken to be unmodified. The pixels of any other are read.
+
+    Args:
+        path: The picture.
+
+    Returns:
+        "damaged" if the file can be read, but not its pixels; "unknown" if it has no recorded hash, or if its disk does
+        not give it.
+    """
+    path = Path(path)
+    recorded = None
     try:
-        with opening.open_picture(Path(path)) as (file, part, header):
+        with opening.open_picture(path) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
             if not isinstance(recorded, str):
-                return None
-            return _is_untouched(header) or _hash_of_file(file, part, header) == recorded
+                return "unknown"
+            same = _is_untouched(header) or _hash_of_file(file, part, header) == recorded
+            return "unmodified" if same else "changed"
     except PlateError:
-        return None
+        return "unknown" if recorded is None or not _can_be_read(path) else "damaged"
 
 
 def pixel_hash(path: Path | str) -> str:
@@ -249,6 +268,17 @@ def _record_hash(path: Path) -> None:
         place = file.read(_LONGEST_HEADER).index(marker) + len(marker)
         file.seek(place)
         file.write(pixel_hash(path).encode())
+
+
+def _can_be_read(path: Path) -> bool:
+    """Return whether the disk gives all bytes of a file, whatever they are."""
+    try:
+        with path.open("rb") as file:
+            while file.read(_CHUNK):
+                pass
+    except OSError:
+        return False
+    return True
 
 
 def _is_untouched(header: Header) -> bool:

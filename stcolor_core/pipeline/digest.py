@@ -86,10 +86,28 @@ class Digests:
             walks: The walks of patches that may reach the span.
         """
         walks = list(walks)
-        reads = {*span.reads, *(frame for walk in walks for frame in (walk.patch, *walk.frames))}
         patches = sorted({walk.patch for walk in walks})
         bounds = [*span.bounds, *([walk.patch, walk.keyframe, walk.frames[-1]] for walk in walks)]
-        return self._of(tuple(sorted(reads)), span.references, bounds, patches)
+        return self._of(_reads(span, walks), span.references, bounds, patches)
+
+    def sources_of_span(self, span: Span, walks: Iterable[PatchWalk] = ()) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the frames whose plates and mattes, and those whose references and patches decide a span.
+
+        Args:
+            span: A span of this shot.
+            walks: The walks of patches that may reach the span.
+        """
+        walks = list(walks)
+        references = frozenset((*span.references, *(walk.patch for walk in walks)))
+        return frozenset(self._with_neighbours(_reads(span, walks), span.references)), references
+
+    def sources_of_reference(self, frame: int) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the same of a whole keyframe's frame.
+
+        Args:
+            frame: The number of a frame with a whole keyframe.
+        """
+        return frozenset(self._with_neighbours((frame,), (frame,))), frozenset((frame,))
 
     def of_reference(self, frame: int) -> str:
         """Return the digest of a whole keyframe's frame, which keeps its own colour but for the patches on it.
@@ -109,9 +127,7 @@ class Digests:
         self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any], patches: Sequence[int]
     ) -> str:
         method = self._shot.method
-        if method.register == "auto":  # a keyframe is compared with the frames around it
-            near = (find_neighbours(reference, self._inputs.frames) for reference in references)
-            reads = tuple(sorted({*reads, *chain.from_iterable(near)}))
+        reads = self._with_neighbours(reads, references)
         mattes = [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else []
         state = {
             **self._settings,
@@ -134,3 +150,14 @@ class Digests:
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
             state["colorless"] = [_COLORLESS, *colorless]  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _with_neighbours(self, reads: tuple[int, ...], references: Iterable[int]) -> tuple[int, ...]:
+        """Return frames with those around keyframes, which are compared with them if they are to be fitted."""
+        if self._shot.method.register != "auto":
+            return reads
+        near = (find_neighbours(reference, self._inputs.frames) for reference in references)
+        return tuple(sorted({*reads, *chain.from_iterable(near)}))
+
+
+def _reads(span: Span, walks: Iterable[PatchWalk]) -> tuple[int, ...]:
+    return tuple(sorted({*span.reads, *(frame for walk in walks for frame in (walk.patch, *walk.frames))}))

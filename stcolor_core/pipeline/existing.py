@@ -11,7 +11,7 @@ from typing import Any
 
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status
-from stcolor_core.images.frame_files import frame_state, is_unmodified
+from stcolor_core.images.frame_files import frame_state, pixel_state
 from stcolor_core.images.raw_headers import ends_in_header
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.output import Layer
@@ -42,7 +42,8 @@ class OutputState(Enum):
     """The state of a file at the path of an output frame, compared with the frame that a run would write.
 
     Attributes:
-        MISSING: There is no file, an empty or truncated frame of ours, or an EXR that ends within its header.
+        MISSING: There is no file, an empty, truncated or damaged frame of ours, or an EXR that ends within its header.
+            The pixels of a frame are read only if it does not have the modification time at which it was written.
         STALE: An unchanged frame of ours, from another state of the shot or without a layer that is asked for. It may
             be overwritten.
         VALID: Exactly the frame that a run would write, or one with further layers.
@@ -191,7 +192,10 @@ def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFr
         return ExistingFrame(state, status, file.metadata)
     if not file.complete:
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
-    changed = not file.unmodified and is_unmodified(path) is False
+    pixels = "unmodified" if file.unmodified else pixel_state(path)
+    if pixels == "damaged":
+        return ExistingFrame(OutputState.MISSING, status, file.metadata)
+    changed = pixels == "changed"
     if recorded == digest and layers.issubset(str(file.metadata.get(LAYERS_ATTRIBUTE, "")).split()):
         return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata, changed)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE

@@ -17,6 +17,7 @@ from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.remedies import advise
 
 __all__ = ["InputFiles", "MatteHeader", "manifest_state"]
 
@@ -68,7 +69,7 @@ class InputFiles:
         picture = read(path)
         if self._current_status(path) != status:
             label = self.label(path) if frame is None else name_picture(path, frame)
-            raise PlateError(f"{label} has changed since this run began. Run it again: finished frames are kept.")
+            raise PlateError(f"{label} has changed since this run began. {advise('resume')}.")
         return picture
 
     def role(self, path: Path) -> str:

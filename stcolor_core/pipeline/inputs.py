@@ -40,6 +40,7 @@ from stcolor_core.shots.shot_files import (
 
 __all__ = ["ShotInputs", "plate_canvas"]
 
+_Found = dict[int, tuple[ReferencePicture, ...]]
 _WHOLE = 0.95  # a reference that covers less of the plate is a patch: soft edges at the frame's border do not count
 
 
@@ -50,8 +51,10 @@ class ShotInputs:
         shot: The shot.
         warn: Called with one line for the artist.
         cache: The cache of formats and checksums; None makes a new one.
+        choose: Takes the references that were found, and returns those to use.
 
     Attributes:
+        given: Frame -> the references given for it, in the order of the shot.
         frames: Plate frame -> its file, in ascending order.
         formats: Plate frame -> the format in its file's header.
         references: Frame of a whole keyframe -> its picture.
@@ -65,13 +68,20 @@ class ShotInputs:
         StcolorError: If a file is missing or damaged, or its colour space is unknown.
     """
 
-    def __init__(self, shot: Shot, *, warn: Callable[[str], None], cache: StatCache | None = None) -> None:
+    def __init__(
+        self,
+        shot: Shot,
+        *,
+        warn: Callable[[str], None],
+        cache: StatCache | None = None,
+        choose: Callable[[_Found], _Found] = lambda found: found,
+    ) -> None:
         self._shot = shot
         clear_caches()
         self.frames = find_frames(shot.plate)
         if is_movie(shot.plate.path) and (shortage := open_movie(Path(shot.plate.path)).info.shortage):
             warn(f"{shortage} What is there is coloured. Copy or export it again for the rest.")
-        found = find_references(shot, self.frames, warn=warn)
+        found = self.given = choose(find_references(shot, self.frames, warn=warn))
         check_mattes(shot, self.frames, warn=warn)
         check_cuts(shot, self.frames)
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
@@ -189,6 +199,25 @@ class ShotInputs:
             exposure: Stops to add before lightness is taken.
         """
         return self._spaces.pipe_of(path, colorspace, exposure=exposure)
+
+    def status(self, path: Path) -> Status:
+        """Return the size and modification time of a file of the shot, from when this run first used it.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlateError: If it cannot be read.
+        """
+        return self._files.status(path)
+
+    def content_of_coloured(self, path: Path) -> str:
+        """Return the checksum of a reference, of its mask or of a still.
+
+        Args:
+            path: The file.
+        """
+        return self._contents[path]
 
     def plate_status(self, frame: int) -> Status:
         """Return the size and modification time of a plate frame's file, from when this run first used it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,14 @@ from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.images.frame_ranges import describe_frames, parse_frames
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
+from stcolor_core.pipeline.digest import Digests
+from stcolor_core.pipeline.input_record import InputRecord, make_record
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.remedies import advise
 from stcolor_core.shots.settings import Tracking
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture
-from stcolor_core.shots.spans import Span, plan, split_span
+from stcolor_core.shots.spans import PatchWalk, Span, plan, spans_containing, split_span
 from stcolor_core.shots.transitions import Transitions, parse_transitions
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "detector_digest",
     "load_detector",
     "plan_spans",
+    "record_inputs",
     "requested_frames",
     "resolve_tracking",
     "split_spans",
@@ -164,6 +167,35 @@ def plan_spans(
         per_frame=shot.method.references,
         match_unreferenced=shot.method.unreferenced == "match" and not shot.stills,
     )
+
+
+def record_inputs(
+    shot: Shot,
+    inputs: ShotInputs,
+    digests: Digests,
+    requested: frozenset[int],
+    spans: Iterable[Span],
+    walks_to: Callable[[Span], list[PatchWalk]],
+) -> InputRecord:
+    """Return the files that the frames of a run are made from, as they were when the run first used them.
+
+    Args:
+        shot: The shot; its tracking must be resolved.
+        inputs: The shot's files.
+        digests: Knows which frames' files decide a span.
+        requested: The frames to write.
+        spans: The spans of the shot.
+        walks_to: Returns the walks of patches that pass a span.
+
+    Raises:
+        PlateError: If a file cannot be read.
+    """
+    made: list[tuple[Collection[int], Collection[int], Collection[int]]] = [
+        ((frame,), *digests.sources_of_reference(frame)) for frame in sorted(requested.intersection(inputs.references))
+    ]
+    for span in spans_containing(spans, requested):
+        made.append((requested.intersection(span.frames), *digests.sources_of_span(span, walks_to(span))))
+    return make_record(shot, inputs, made)
 
 
 def split_spans(shot: Shot, spans: Iterable[Span]) -> list[tuple[int, ...]]:

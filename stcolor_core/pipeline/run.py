@@ -28,6 +28,7 @@ from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames, OutputState
 from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.input_record import InputRecord, find_changes
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
@@ -35,6 +36,7 @@ from stcolor_core.pipeline.planning import (
     detector_digest,
     load_detector,
     plan_spans,
+    record_inputs,
     requested_frames,
     resolve_tracking,
 )
@@ -45,12 +47,16 @@ from stcolor_core.pipeline.run_reports import (
     report_flaws,
     report_plan,
     report_transitions,
+    require_written,
+    stale_frames,
+    warn_of_changes,
     warn_of_coloured_plate,
     warn_of_lost_matte,
     warn_of_no_color,
     warn_of_open_dissolves,
     warn_of_others_work,
     warn_of_reuse,
+    warn_of_rewriting,
     warn_of_unreferenced,
 )
 from stcolor_core.pipeline.shot_patches import ShotPatches
@@ -90,6 +96,9 @@ def colorize(
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     on_written: Callable[[WrittenFrame], None] = lambda _: None,
+    on_inputs: Callable[[InputRecord], None] = lambda _: None,
+    earlier: InputRecord | None = None,
+    overwrite: bool = True,
 ) -> Iterator[FrameResult]:
     """Return an iterator that colours a shot frame by frame; each frame is completely written before it is yielded.
 
@@ -102,12 +111,18 @@ def colorize(
         report: Called with every event, in the thread that iterates.
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
         on_written: Called with each frame after it was written, in the thread that wrote it. It must not raise.
+        on_inputs: Called once, before the first frame is written, with the files that the frames are made from.
+        earlier: The inputs of an earlier run of the shot that is to be completed: references that were saved beside its
+            own since are left out.
+        overwrite: Whether frames of RefColorize that are there may be written again because something has changed.
 
     Raises:
+        StaleFrames: If such frames are there and may not be written again. Nothing was written.
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
     place = resolve_device(device)
-    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force, memory=memory)
+    run = _run(shot, place, report, cancelled, on_written, on_inputs, earlier)
+    frames = run.frames(only, force=force, overwrite=overwrite, memory=memory)
     return _until_memory_is_full(frames, place)
 
 
@@ -137,25 +152,35 @@ def _run(
     report: Callable[[Event], None],
     cancelled: Callable[[], bool],
     on_written: Callable[[WrittenFrame], None] = lambda _: None,
+    on_inputs: Callable[[InputRecord], None] = lambda _: None,
+    earlier: InputRecord | None = None,
 ) -> _Run:
     shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
-    return _Run(shot, device, Reporter(report, cancelled), on_written)
+    return _Run(shot, device, Reporter(report, cancelled), on_written, on_inputs, earlier)
 
 
 class _Run:
     """One call of `colorize`: the state that its stages share."""
 
     def __init__(
-        self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
+        self,
+        shot: Shot,
+        device: torch.device,
+        reporter: Reporter,
+        on_written: Callable[[WrittenFrame], None],
+        on_inputs: Callable[[InputRecord], None],
+        earlier: InputRecord | None,
     ) -> None:
         require_reference(shot)
-        self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
+        self._shot, self._device, self._reporter = shot, device, reporter
+        self._on_written, self._on_inputs, self._earlier = on_written, on_inputs, earlier
         self._output = FramePattern.parse(shot.output.path, role="The output")
-        earlier = FramePattern.parse(shot.output.reuse, role="The earlier version") if shot.output.reuse else None
-        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
+        reuse = FramePattern.parse(shot.output.reuse, role="The earlier version") if shot.output.reuse else None
+        self._existing = ExistingFrames(self._output, reuse, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model, optical_flow=shot.method.optical_flow)
-        self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
+        choose = {} if earlier is None else {"choose": earlier.only_recorded}
+        self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache, **choose)
         require_frame_field(self._output, self._inputs.frames)
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
@@ -184,19 +209,24 @@ class _Run:
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
-        self._force = False
+        self._force, self._overwrite, self._chosen = False, True, False
         self._workers = Workers(1, 1)
         self._loading: Future[Model] | None = None
 
-    def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
+    def frames(
+        self, only: str | None, *, force: bool, overwrite: bool = True, memory: float | None = None
+    ) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
         requested = requested_frames(self._shot, self._footage.frames, only)
-        self._reporter.total, self._force = len(requested), force
+        self._reporter.total, self._chosen = len(requested), only is not None
+        self._force, self._overwrite = force, overwrite
         self._plan_workers(memory)
         report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
         _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
         todo = self._inspect_output(digests)
+        record = record_inputs(self._shot, self._inputs, self._digests, requested, spans, self._patches.walks_to)
+        self._on_inputs(record)
         with (
             Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext(),
             ThreadPoolExecutor(1) as loader,
@@ -212,6 +242,9 @@ class _Run:
                 yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
                 yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+        require_written(self._output, requested)
+        if made := todo - self._reusable:
+            warn_of_changes(self._reporter, record, find_changes(record, self._shot, only=made), made)
         if not self._footage.patches and not self._shot.stills:
             warn_of_no_color(self._reporter, self._flaws, self._footage.references, requested)
         warn_of_coloured_plate(self._reporter, self._shot.plate.path, self._footage.in_colour)
@@ -288,6 +321,8 @@ class _Run:
         self._files = self._existing.inspect(digests)
         todo = self._frames_to_write(digests)
         if not self._force:
+            if not self._chosen:
+                warn_of_rewriting(self._reporter, self._output, self._stale(todo))
             warn_of_others_work(self._reporter, self._output, self._files)
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             nothing_there = bool(todo) and self._existing.has_nothing_to_reuse()
@@ -302,7 +337,13 @@ class _Run:
         return self._frames_to_write(digests)
 
     def _frames_to_write(self, digests: Mapping[int, str]) -> frozenset[int]:
-        return frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
+        todo = frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
+        if not self._overwrite and (stale := self._stale(todo)):
+            raise stale_frames(stale, [] if self._earlier is None else find_changes(self._earlier, self._shot))
+        return todo
+
+    def _stale(self, frames: Iterable[int]) -> list[int]:
+        return sorted(frame for frame in frames if self._files[frame].state is OutputState.STALE)
 
     def _find_transitions(self, requested: frozenset[int]) -> Transitions:
         found = find_transitions(

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from stcolor_core.errors import PlateError
+from stcolor_core.errors import OutputError, PlateError, StaleFrames
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame
+from stcolor_core.pipeline.input_record import InputChange, InputRecord, describe_changes
 from stcolor_core.pipeline.input_spaces import InputColorspace
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
 from stcolor_core.plurals import count_of
@@ -22,16 +23,21 @@ from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing,
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
+    "describe_stale",
     "leave_out_idle",
     "report_flaws",
     "report_plan",
     "report_transitions",
+    "require_written",
+    "stale_frames",
+    "warn_of_changes",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
     "warn_of_no_color",
     "warn_of_open_dissolves",
     "warn_of_others_work",
     "warn_of_reuse",
+    "warn_of_rewriting",
     "warn_of_unreferenced",
 ]
 
@@ -74,6 +80,84 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
         reporter.warn(
             f"Frame {describe_frames(changed)} of {output} was changed after it was written, is locked, "
             f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
+        )
+
+
+def describe_stale(frames: Iterable[int], changes: Sequence[InputChange]) -> str:
+    """Return one line on frames that are there and would come out different.
+
+    Args:
+        frames: These frames.
+        changes: What has changed since they were made; empty if that is not known.
+    """
+    why = f"{describe_changes(changes)} since" if changes else "they were made with other files, settings or software"
+    return f"Frames {describe_frames(frames)} are out of date: {why}."
+
+
+def stale_frames(frames: Iterable[int], changes: Sequence[InputChange]) -> StaleFrames:
+    """Return the error for such frames if they may not be written again.
+
+    Args:
+        frames: These frames.
+        changes: As in `describe_stale`.
+    """
+    return StaleFrames(
+        f"{describe_stale(frames, changes)} They stay as they are, and nothing was written. {advise('write_again')}."
+    )
+
+
+def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence[int]) -> None:
+    """Warn of frames that are about to be written again, before the first of them is.
+
+    Args:
+        reporter: Takes the line.
+        output: The output's files.
+        frames: The frames that are there, but would come out different.
+    """
+    if frames:
+        reporter.warn(
+            f"Frame {describe_frames(frames)} of {output} was made with other files, settings or software, and is "
+            "written again."
+        )
+        reporter.report_warnings()
+
+
+def require_written(output: FramePattern, frames: Iterable[int]) -> None:
+    """Refuse to call a run done whose frames are not all there.
+
+    Args:
+        output: The output's files.
+        frames: The frames that were finished.
+
+    Raises:
+        OutputError: If some are not there any more.
+    """
+    listed = set(output.frames()) if output.is_sequence else set()
+    # a network disk may list a file late
+    lost = [frame for frame in sorted(set(frames) - listed) if not output.path(frame).is_file()]
+    if lost:
+        raise OutputError(
+            f"Frame {describe_frames(lost)} of {output} was finished and is not there any more: it was deleted, moved "
+            f"or renamed during the run. {advise('resume')}: frames that are there are kept."
+        )
+
+
+def warn_of_changes(
+    reporter: Reporter, record: InputRecord, changes: Sequence[InputChange], frames: Iterable[int]
+) -> None:
+    """Warn of files that have changed after frames of this run were made from them.
+
+    Args:
+        reporter: Takes the line.
+        record: What the frames were made from.
+        changes: What has changed since.
+        frames: The frames that this run has made.
+    """
+    if changes:
+        affected = describe_frames(record.affected(changes).intersection(frames))
+        reporter.warn(
+            f"{_capitalized(describe_changes(changes))} since this run read it: frames {affected} show what was there "
+            f"before. {advise('run_again')}: they are then made anew."
         )
 
 
@@ -310,3 +394,7 @@ def _can_hold_color(frames: Iterable[int], flaws: ReferenceFlaws) -> bool:
 
 def _certainty(value: float) -> str:
     return f"certainty {value:.2f}"
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -107,7 +107,7 @@ class ServiceContext:
     def queue(self) -> QueueStatus:
         """Return the state of all jobs, and of the queue."""
         jobs = [self.status(job) for job in self.store.jobs()]
-        return QueueStatus(paused=self.store.is_paused(), jobs=jobs)
+        return QueueStatus(paused=self.store.is_paused(), jobs=jobs, cleared=self.store.hidden())
 
 
 class Route(APIRoute):

@@ -10,18 +10,21 @@ from stcolor_core.errors import StcolorError
 
 __all__ = ["open_database"]
 
-_VERSION = 3
+_VERSION = 4
 _FREE_PAGES = 256  # a megabyte
 _SCHEMA = """
     create table if not exists jobs (
         id text primary key, kind text not null, shot text not null, frame integer, state text not null,
         done integer not null, total integer not null, looking integer, error text, cancel integer not null,
         position integer not null, ended integer not null default 0, label text not null default '',
-        note text not null default '', hidden integer not null default 0);
+        note text not null default '', hidden integer not null default 0,
+        completes integer not null default 0);
     create table if not exists settings (name text primary key, value text not null) without rowid;
     create table if not exists events (
         job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
         primary key (job, number)) without rowid;
+    create table if not exists inputs (
+        job text primary key references jobs (id) on delete cascade, record text not null);
 """
 # ended: rank in the order in which jobs ended, which is not the order of the queue; 0 until then
 _FROM_VERSION_1 = """
@@ -33,6 +36,7 @@ _FROM_VERSION_2 = """
     alter table jobs add column note text not null default '';
     alter table jobs add column hidden integer not null default 0;
 """
+_FROM_VERSION_3 = "alter table jobs add column completes integer not null default 0;"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -56,7 +60,7 @@ def open_database(path: Path) -> sqlite3.Connection:
             )
         for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
             database.execute(f"pragma {pragma}")
-        migration = "".join((_FROM_VERSION_1, _FROM_VERSION_2)[version - 1 :] if version else ())
+        migration = "".join((_FROM_VERSION_1, _FROM_VERSION_2, _FROM_VERSION_3)[version - 1 :] if version else ())
         database.executescript(f"begin; {_SCHEMA} {migration} pragma user_version = {_VERSION}; commit;")
         _vacuum(database)
     except sqlite3.OperationalError as error:  # from the disk, not from the content of the file

@@ -183,7 +183,7 @@ def explain_no_result(store: Store, job: Job, frame: int, error: NoResult) -> No
     path = FramePattern.parse(output.path).path(frame)
     return FrameGone(
         f"Frame {frame} ({path}) was written and is not there any more: it was deleted, moved or renamed, or its disk "
-        "is not connected. Press Resume to write it again; frames that are there are kept."
+        "is not connected. Press Resume to write it again: no frame that is there is overwritten."
     )
 
 

@@ -31,6 +31,7 @@ class Job:
         position: Rank in the queue.
         label: What the client calls it, such as show, script, node and version; "" if it did not say.
         note: What the artist wrote about it.
+        completes: Whether it writes only frames that are not there, and none again.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Job:
     position: int
     label: str = ""
     note: str = ""
+    completes: bool = False
 
 
 class UnknownJob(LookupError):

@@ -16,12 +16,14 @@ from typing import Literal
 from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.events import Event
+from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.pipeline.key_planning import report_next
 from stcolor_core.pipeline.run import WrittenFrame, colorize
 from stcolor_core.pipeline.seen_frames import SeenFrames
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
 from stcolor_core.service.job import Job, JobKind
 from stcolor_core.service.messages import one_line
+from stcolor_core.service.staleness import find_stale
 from stcolor_core.service.store import Store
 from stcolor_core.shots.shot import Shot, list_paths
 
@@ -76,17 +78,21 @@ class Attempt:
     half_height: bool = False
 
 
-def next_attempt(attempt: Attempt) -> tuple[Attempt, str] | None:
+def next_attempt(attempt: Attempt, *, same_height: bool = False) -> tuple[Attempt, str] | None:
     """Return what to try after an attempt ran out of memory, and a line that says so; None after the CPU.
 
     First comes half the working height, once, then the CPU at the requested height.
 
     Args:
         attempt: The attempt that ran out of memory.
+        same_height: Whether all attempts must have the same working height, as frames that are there have it.
     """
     if attempt.device == "cpu":
         return None
     method = attempt.shot.method
+    if same_height:
+        line = f"GPU memory is full at {method.working_height} lines. The shot runs on the CPU."
+        return replace(attempt, device="cpu"), line
     requested = method.working_height * (2 if attempt.half_height else 1)
     if not attempt.half_height and requested % 2 == 0 and requested // 2 >= _LEAST_HEIGHT:
         half = replace(attempt.shot, method=replace(method, working_height=requested // 2))
@@ -95,6 +101,14 @@ def next_attempt(attempt: Attempt) -> tuple[Attempt, str] | None:
     whole = replace(attempt.shot, method=replace(method, working_height=requested))
     line = f"GPU memory is full at {method.working_height} lines. The shot runs on the CPU at {requested} lines."
     return Attempt(whole, "cpu"), line
+
+
+def _as_before(attempt: Attempt, record: InputRecord) -> Attempt:
+    """Return an attempt at the working height of the frames that are there."""
+    method = attempt.shot.method
+    half = record.working_height < method.working_height
+    shot = replace(attempt.shot, method=replace(method, working_height=record.working_height))
+    return Attempt(shot, attempt.device, half_height=half)
 
 
 class Worker:
@@ -173,7 +187,32 @@ class Worker:
         return job
 
     def resume(self, job: Job) -> Job:
-        """Queue a job again as it is; its finished frames are kept.
+        """Queue a job again that has ended, to write the frames that are not there. All others are kept as they are.
+
+        The job has the references that it had; pictures that were saved beside them since are left out. A job that was
+        stopped while it wrote frames again goes on with that.
+
+        Args:
+            job: A job of the store.
+
+        Returns:
+            The job.
+
+        Raises:
+            StaleFrames: If frames that are there would come out different, as something has changed since. The job
+                stays as it is.
+            StcolorError: If the folder of the result cannot be read.
+        """
+        record = None if job.state in ("queued", "running") else self._store.inputs(job.id)
+        if record is not None and (found := find_stale(job, record)):
+            raise found.error
+        rewrites = record is not None and job.state != "done" and not job.completes
+        return self._resume(job, completes=not rewrites)
+
+    def write_again(self, job: Job) -> Job:
+        """Queue a job again that has ended, to write the frames that are not there or would come out different.
+
+        The job has the references that it had, as with `resume`.
 
         Args:
             job: A job of the store.
@@ -181,7 +220,10 @@ class Worker:
         Returns:
             The job.
         """
-        job = self._store.submit(job.id, kind=job.kind, shot=job.shot, frame=job.frame)
+        return self._resume(job, completes=False)
+
+    def _resume(self, job: Job, *, completes: bool) -> Job:
+        job = self._store.resume(job.id, completes=completes)
         self._wake.set()
         return job
 
@@ -264,18 +306,20 @@ class Worker:
         return "done", None
 
     def _color(self, job: Job) -> None:
-        attempt = Attempt(Shot.from_json(job.shot), self._device)
-        while not self._color_in_memory(job, attempt):
+        attempt, record = Attempt(Shot.from_json(job.shot), self._device), self._store.inputs(job.id)
+        if record is not None:
+            attempt = _as_before(attempt, record)
+        while not self._color_in_memory(job, attempt, record):
             gc.collect()
             release_memory()
-            following = next_attempt(attempt)
+            following = next_attempt(attempt, same_height=job.completes)
             if following is None:
                 raise StcolorError("There is not enough memory. Close other programs, or lower the working height.")
             attempt, line = following
             logger.warning("Job %s: %s", job.id, line)
             self._store.record(job.id, Event(kind="warning", message=line))
 
-    def _color_in_memory(self, job: Job, attempt: Attempt) -> bool:
+    def _color_in_memory(self, job: Job, attempt: Attempt, earlier: InputRecord | None) -> bool:
         """Colour the job's frames; return False if memory ran out (by then the exception holds none of it)."""
         only = None if job.frame is None else str(job.frame)
 
@@ -301,6 +345,9 @@ class Worker:
                 report=report,
                 cancelled=lambda: self._must_stop(job),
                 on_written=keep,
+                on_inputs=lambda record: self._store.record_inputs(job.id, record),
+                earlier=earlier,
+                overwrite=not job.completes,
             ):
                 pass
         except DeviceMemoryError:

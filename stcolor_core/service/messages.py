@@ -193,10 +193,12 @@ class QueueStatus(BaseModel):
     Attributes:
         paused: Whether no shot starts or continues. Previews are still made.
         jobs: The jobs, the newest first; those that were cleared are left out.
+        cleared: How many were cleared.
     """
 
     paused: bool
     jobs: list[JobStatus]
+    cleared: int
 
 
 class MoveRequest(BaseModel, extra="forbid"):
@@ -217,6 +219,18 @@ class KeyRequest(BaseModel, extra="forbid"):
     frame: Annotated[int, Field(gt=-(2**31), lt=2**31)]
 
 
+class OutOfDate(BaseModel):
+    """Frames of a job that are there and would come out different.
+
+    Attributes:
+        line: What has changed since they were made, in one line.
+        frames: The frames; empty if it is not known which.
+    """
+
+    line: str
+    frames: list[int]
+
+
 class JobDetails(BaseModel):
     """What a job was asked to do, and what is there of its files.
 
@@ -232,6 +246,7 @@ class JobDetails(BaseModel):
         views: Names of the views to look at pictures through, the default first.
         next_output: Where a version with one more keyframe would be written.
         problem: Why the plate cannot be shown, in one line; none if it can.
+        out_of_date: What has changed since the frames of a job that has ended were made; none if nothing has.
     """
 
     job: JobStatus
@@ -245,6 +260,7 @@ class JobDetails(BaseModel):
     views: list[str]
     next_output: str
     problem: str | None
+    out_of_date: OutOfDate | None
 
 
 class SuggestedKey(BaseModel):

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.service.context import Context, Route
 from stcolor_core.service.desktop import reveal
 from stcolor_core.service.job import Job
@@ -20,12 +21,14 @@ from stcolor_core.service.messages import (
     KeyRequest,
     MoveRequest,
     NoteRequest,
+    OutOfDate,
     QueueStatus,
     one_line,
 )
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
 from stcolor_core.service.rendering import pixel_aspect, read_header
+from stcolor_core.service.staleness import find_stale
 
 __all__ = ["routes"]
 
@@ -84,18 +87,36 @@ def clear(context: Context) -> QueueStatus:
     return context.queue()
 
 
+@routes.post("/queue/restore")
+def restore(context: Context) -> QueueStatus:
+    """Take the jobs that were cleared into the list again.
+
+    Args:
+        context: The parts of the core.
+
+    Returns:
+        The queue.
+    """
+    context.store.show_hidden()
+    return context.queue()
+
+
 @routes.post("/jobs/{job}/resume")
-def resume(context: Context, job: str) -> JobStatus:
-    """Queue a job again that has ended. Its finished frames are kept.
+def resume(context: Context, job: str, write_again: bool = False) -> JobStatus:
+    """Queue a job again that has ended, to write the frames that are not there. Frames that are there are kept.
+
+    It is refused if frames that are there would come out different, as something has changed since they were made.
 
     Args:
         context: The parts of the core.
         job: The job's id.
+        write_again: Whether to write such frames again.
 
     Returns:
         The state of the job.
     """
-    return context.status(context.worker.resume(context.store.get(job)))
+    stored = context.store.get(job)
+    return context.status(context.worker.write_again(stored) if write_again else context.worker.resume(stored))
 
 
 @routes.post("/jobs/{job}/move")
@@ -180,6 +201,9 @@ def details(context: Context, job: str) -> JobDetails:
     stored = context.store.get(job)
     files = context.pictures.files_of(stored)
     frames, references = files.frames(), files.references()
+    record = context.store.inputs(job)
+    if record is not None:  # those saved beside them since are for the next version
+        references = {frame: found for frame, found in references.items() if frame in record.references}
     width, height, aspect, problem = _format(files)
     try:
         views = list(views_of(files.shot))
@@ -197,7 +221,22 @@ def details(context: Context, job: str) -> JobDetails:
         views=views,
         next_output=next_version(files.shot.output.path),
         problem=None if problem is None else one_line(problem),
+        out_of_date=_out_of_date(stored, record),
     )
+
+
+def _out_of_date(job: Job, record: InputRecord | None) -> OutOfDate | None:
+    """Return what has changed since an ended job's frames were made, and which of those that are there it concerns."""
+    if job.state in ("queued", "running"):
+        return None
+    try:
+        found = None if record is None else find_stale(job, record)
+    except StcolorError:  # a folder cannot be read; `problem` says so
+        return None
+    if found:
+        return OutOfDate(line=one_line(found.line), frames=list(found.frames))
+    # a run that would have written frames again, by their digests
+    return OutOfDate(line=job.error, frames=[]) if job.completes and job.state == "failed" and job.error else None
 
 
 def _as_json(job: Job) -> dict[str, Any]:

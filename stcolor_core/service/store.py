@@ -16,6 +16,7 @@ from stcolor_core.service.job import Job, JobKind, JobState, Place, StoredEvent,
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline.events import Event
+    from stcolor_core.pipeline.input_record import InputRecord
 
 __all__ = ["Store"]
 
@@ -65,7 +66,7 @@ class Store:
     def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None, label: str = "") -> Job:
         """Queue a job. A job of that id that is queued or running stays; one that has ended joins the queue again.
 
-        A running job that was about to be cancelled continues.
+        A running job that was about to be cancelled continues. What an ended job's frames were made from is forgotten.
 
         Args:
             job: The job's id.
@@ -78,10 +79,8 @@ class Store:
             The job.
         """
         with self._transaction():
-            state = self._scalar("select state from jobs where id = ?", job)
-            if state in ("queued", "running"):
-                self._execute("update jobs set cancel = 0 where id = ?", job)
-            else:
+            self._forget_inputs(job)
+            if not self._goes_on(job):
                 self._execute(
                     "insert or ignore into jobs (id, kind, shot, frame, state, done, total, cancel, position)"
                     " values (?, ?, ?, ?, 'queued', 0, 0, 0, 0)",
@@ -90,16 +89,51 @@ class Store:
                     shot,
                     frame,
                 )
-                self._execute(
-                    "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
-                    " hidden = 0, position = (select max(position) + 1 from jobs) where id = ?",
-                    job,
-                )
-                self._add_event(job, {"kind": "queued"})
+                self._queue(job, completes=False)
                 self._delete_old_jobs()
             if label:
                 self._execute("update jobs set label = ? where id = ?", label, job)
         return self.get(job)
+
+    def resume(self, job: str, *, completes: bool) -> Job:
+        """Queue a job again that has ended; one that is queued or running stays, and is not cancelled.
+
+        Args:
+            job: The job's id.
+            completes: Whether it writes only frames that are not there.
+
+        Returns:
+            The job.
+
+        Raises:
+            UnknownJob: If there is no such job.
+        """
+        with self._transaction():
+            if not self._goes_on(job):
+                self._queue(job, completes=completes)
+        return self.get(job)
+
+    def record_inputs(self, job: str, record: InputRecord) -> None:
+        """Store what a job's frames are made from, in place of what they were made from before.
+
+        Args:
+            job: The job's id.
+            record: What they are made from.
+        """
+        with self._transaction():
+            self._execute("insert or replace into inputs values (?, ?)", job, record.to_json())
+
+    def inputs(self, job: str) -> InputRecord | None:
+        """Return what a job's frames were made from; None if it has not yet come to its first frame.
+
+        Args:
+            job: The job's id.
+        """
+        from stcolor_core.pipeline.input_record import InputRecord
+
+        with self._lock:
+            text = self._scalar("select record from inputs where job = ?", job)
+        return None if text is None else InputRecord.from_json(text)
 
     def take(self, *, previews_only: bool = False) -> Job | None:
         """Return the next job and mark it as running; None if there is none. Previews come first.
@@ -228,6 +262,16 @@ class Store:
         with self._transaction():
             self._execute("update jobs set hidden = 1 where state not in ('queued', 'running')")
 
+    def show_hidden(self) -> None:
+        """Take back `hide_ended`."""
+        with self._transaction():
+            self._execute("update jobs set hidden = 0")
+
+    def hidden(self) -> int:
+        """Return how many jobs are hidden."""
+        with self._lock:
+            return int(self._scalar("select count(*) from jobs where hidden"))
+
     def is_paused(self) -> bool:
         """Return whether the queue is paused."""
         with self._lock:
@@ -297,7 +341,8 @@ class Store:
         with self._lock:
             rows = self._database.execute(f"select {', '.join(_COLUMNS)} from jobs {condition}", values).fetchall()
         jobs = (Job(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
-        return [replace(job, cancel=bool(job.cancel)) for job in jobs]  # SQLite has only numbers
+        # SQLite has only numbers
+        return [replace(job, cancel=bool(job.cancel), completes=bool(job.completes)) for job in jobs]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -319,6 +364,27 @@ class Store:
 
     def _execute(self, statement: str, *values: object) -> None:
         self._database.execute(statement, values)
+
+    def _goes_on(self, job: str) -> bool:
+        """Return whether a job is queued or running; if so, it is not cancelled."""
+        if self._scalar("select state from jobs where id = ?", job) not in ("queued", "running"):
+            return False
+        self._execute("update jobs set cancel = 0 where id = ?", job)
+        return True
+
+    def _forget_inputs(self, job: str) -> None:
+        """Let a job that does not run now take the files that it will find, and write all frames anew that need it."""
+        self._execute("delete from inputs where job in (select id from jobs where id = ? and state <> 'running')", job)
+        self._execute("update jobs set completes = 0 where id = ? and state <> 'running'", job)
+
+    def _queue(self, job: str, *, completes: bool) -> None:
+        self._execute(
+            "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
+            " hidden = 0, completes = ?, position = (select max(position) + 1 from jobs) where id = ?",
+            completes,
+            job,
+        )
+        self._add_event(job, {"kind": "queued"})
 
     def _end(self, job: str, state: JobState, error: str | None) -> None:
         self._execute(

@@ -26,7 +26,7 @@ Right = Literal["all", "page"]
 _TICKET_SECONDS = 600.0
 _TICKETS_OPEN = 16
 _PAGES = 64  # tokens of pages that are valid at a time
-_PAGE_POST = re.compile(r"/v1/jobs/[^/]+/(cancel|resume|move|note|key|reveal)|/v1/queue/(pause|continue|clear)")
+_PAGE_POST = re.compile(r"/v1/jobs/[^/]+/(cancel|resume|move|note|key|reveal)|/v1/queue/(pause|continue|clear|restore)")
 
 
 class Tokens:

@@ -41,6 +41,9 @@ def test_a_cancelled_job_is_resumed_noted_and_cleared_and_its_path_copied(
     page.see("answer", "clipboard")
     page.click("#clear")
     page.see("empty", "No jobs yet")
+    page.click("#restore")
+    page.see("jobs", "Hair is too red")
+    until(lambda: page.text("restore") == "")
 
 
 def test_frames_that_were_deleted_after_the_job_are_told_and_written_again(
@@ -64,6 +67,34 @@ def test_frames_that_were_deleted_after_the_job_are_told_and_written_again(
     core.finish(job)
     until(lambda: page.text("gone") == "")
     page.see("caption", rf"Result {FIRST + 2}")
+
+
+def test_resume_overwrites_nothing_and_what_is_out_of_date_is_told_and_written_again_on_request(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    shot = make_shot()
+    asked = asked_for(shot)
+    job = core.submit(asked)
+    core.finish(job)
+    page.open(link)
+    page.see("line", "Done")
+    assert page.text("outdated") == page.text("again") == ""
+    results = [Path(asked.output.path.replace("####", str(frame))) for frame in shot.frames]
+    results[2].unlink()
+    shutil.copy(shot.plate(FIRST + 3), shot.plate(FIRST + 1))
+    kept = {path: path.read_bytes() for path in results if path.is_file()}
+    page.see("gone", str(FIRST + 2))
+    page.driver.refresh()  # the plates are looked at when a job is opened
+    page.see("outdated", rf"the plate of {FIRST + 1} has changed since.*Write again")
+    page.click("#resume")
+    page.see("answer", rf"the plate of {FIRST + 1} has changed since.*nothing was written")
+    assert {path: path.read_bytes() for path in results if path.is_file()} == kept
+    page.see("line", "Done")
+    page.click("#again")
+    until(lambda: results[2].is_file())
+    page.see("line", "Done, 5 of 5 frames")
+    until(lambda: page.text("outdated") == "")
+    assert {path: path.read_bytes() for path in kept} != kept
 
 
 def test_a_frame_that_is_deleted_while_its_picture_is_kept_is_told_and_blanked(

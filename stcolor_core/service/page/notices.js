@@ -2,15 +2,18 @@
 // window; a button shows all that they say.
 
 import { $, made, renderList, write } from "/dom.js";
-import { goneLine } from "/words.js";
+import { goneLine, outdatedLine } from "/words.js";
 
 let open = false;
 
-/** Show a job's error, its frames that are gone, and its warnings: { message, registered }. */
-export function renderNotices({ error, gone, warnings }) {
+/** Show a job's error, its frames that are gone or out of date, and its warnings: { message, registered }. */
+export function renderNotices({ error, gone, outdated, warnings }) {
+  const isSame = outdated !== null && outdated.line === error;
   show("error", error ?? "");
   write($("gone").firstElementChild, goneLine(gone));
   $("gone").hidden = !gone.length;
+  write($("outdated").firstElementChild, isSame ? "" : outdatedLine(outdated));
+  $("outdated").hidden = !outdated || isSame;
   renderList($("warnings").firstElementChild, warnings, renderWarning);
   $("warnings").hidden = warnings.length === 0;
   fold();

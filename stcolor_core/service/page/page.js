@@ -22,7 +22,7 @@ const transport = new Transport(viewer, (frame) => choose(frame, { stop: false }
 const plot = new Plot($("plot"), (frame) => choose(frame));
 const queue = new Queue((id) => chooseJob(id));
 
-let state = { jobs: [], paused: false };
+let state = { jobs: [], paused: false, cleared: 0 };
 let chosenJob = kept("job"); // null: the running one
 let watched = watch(null); // what is known of the job shown
 let chosenFrame = null; // null: the newest one
@@ -33,6 +33,7 @@ function watch(id) {
   return {
     id, after: 0, warnings: [], inputs: [], newest: null, frames: null, details: null, line: null, cancelling: false,
     tenth: null, state: null, stale: false, lookedAt: 0, seen: null,
+    renew: false, // whether to look again at what the job was made from
   };
 }
 
@@ -78,7 +79,8 @@ async function read(job) {
   let changed = mine.frames === null;
   const look = mine.stale || (!isBusy(job) && !document.hidden && performance.now() - mine.lookedAt > LOOK_MS);
   mine.stale = false;
-  let renewed = mine.details === null || mine.state !== job.state;
+  let renewed = mine.details === null || mine.state !== job.state || mine.renew;
+  mine.renew = false;
   do {
     ({ events } = await core.get(`/v1/jobs/${job.id}/events?after=${mine.after}&wait=0`));
     for (const event of events) {
@@ -167,7 +169,7 @@ function lookSoon() {
 function render(job) {
   $("main").hidden = false;
   $("empty").hidden = state.jobs.length > 0;
-  $("queue").hidden = state.jobs.length === 0 && !state.paused;
+  $("queue").hidden = state.jobs.length === 0 && !state.paused && !state.cleared;
   $("job").hidden = !job;
   queue.render(state, job?.id ?? null);
   if (!job) {
@@ -184,7 +186,7 @@ function render(job) {
   if (job.state === "running" && !job.total) $("bar").removeAttribute("value");
   else $("bar").value = job.state === "done" ? 1 : share;
   write($("line"), line(job));
-  renderNotices({ error: job.error, gone: watched.frames?.gone ?? [], warnings: watched.warnings });
+  renderNotices({ error: job.error, gone: watched.frames?.gone ?? [], outdated: isBusy(job) ? null : (watched.details?.out_of_date ?? null), warnings: watched.warnings });
   renderList($("inputs").querySelector("ul"), watched.inputs, write);
   $("inputs").hidden = watched.inputs.length === 0;
   if (document.activeElement !== $("note")) $("note").value = job.note;
@@ -204,6 +206,7 @@ function renderActions(job) {
   $("cancel").disabled = watched.cancelling;
   write($("cancel"), watched.cancelling ? "Cancelling…" : "Cancel");
   $("resume").hidden = isBusy(job) || (job.state === "done" && !watched.frames?.gone.length);
+  $("again").hidden = isBusy(job) || !watched.details?.out_of_date;
   const waiting = state.jobs.filter((other) => other.state === "queued" && other.kind === "shot").reverse();
   const at = waiting.findIndex(({ id }) => id === job.id);
   $("earlier").hidden = $("later").hidden = at < 0 || waiting.length < 2;
@@ -300,6 +303,11 @@ async function cancel() {
   if ((await act(`/v1/jobs/${watched.id}/cancel`)) === null) watched.cancelling = false;
 }
 
+function resume(query) {
+  watched.renew = true; // if it is refused, something has changed
+  act(`/v1/jobs/${watched.id}/resume${query}`);
+}
+
 async function addKey(frame) {
   const made = await act(`/v1/jobs/${watched.id}/key`, { frame });
   if (made) chooseJob(made.id);
@@ -325,12 +333,14 @@ $("warnings").addEventListener("click", ({ target }) => {
   renderFrames(current());
   $("viewer").scrollIntoView({ block: "nearest" });
 });
-$("resume").addEventListener("click", () => act(`/v1/jobs/${watched.id}/resume`));
+$("resume").addEventListener("click", () => resume(""));
+$("again").addEventListener("click", () => resume("?write_again=true"));
 $("earlier").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "earlier" }));
 $("later").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "later" }));
 $("reveal").addEventListener("click", () => act(`/v1/jobs/${watched.id}/reveal`));
 $("pause").addEventListener("click", () => act(`/v1/queue/${state.paused ? "continue" : "pause"}`));
 $("clear").addEventListener("click", () => act("/v1/queue/clear"));
+$("restore").addEventListener("click", () => act("/v1/queue/restore"));
 $("note").addEventListener("change", () => act(`/v1/jobs/${watched.id}/note`, { text: $("note").value }));
 $("copy").addEventListener("click", async () => {
   try {
@@ -340,6 +350,9 @@ $("copy").addEventListener("click", async () => {
     answer("The browser does not let this page use the clipboard. Select the path above and copy it.");
   }
 });
-document.addEventListener("visibilitychange", () => !document.hidden && tick());
+document.addEventListener("visibilitychange", () => {
+  watched.renew = true; // files may have been changed meanwhile
+  if (!document.hidden) tick();
+});
 window.addEventListener("hashchange", start);
 start();

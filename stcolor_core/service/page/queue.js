@@ -28,7 +28,7 @@ export class Queue {
     });
   }
 
-  render({ jobs, paused }, chosen) {
+  render({ jobs, paused, cleared }, chosen) {
     const focused = document.activeElement?.dataset?.job;
     const shown = listed(jobs);
     const stop = shown.some(({ id }) => id === focused) ? focused : (chosen ?? shown[0]?.id);
@@ -52,6 +52,7 @@ export class Queue {
     $("paused").hidden = !paused;
     write($("pause"), paused ? "Continue queue" : "Pause queue");
     $("clear").disabled = jobs.every(isBusy);
+    $("restore").hidden = !cleared;
   }
 }
 

@@ -25,6 +25,11 @@ export function goneLine(frames) {
   return `${one ? "A frame that was written is" : `${frames.length} frames that were written are`} not there any more: ${named}. Press Resume to write ${one ? "it" : "them"} again, or put ${one ? "it" : "them"} back; frames that are there are kept.`;
 }
 
+/** Return one line on frames that are there and would come out different; empty if there is none. */
+export function outdatedLine(outdated) {
+  return outdated ? `${outdated.line} They stay as they are until you press Write again, which makes them anew with the references that this version had.` : "";
+}
+
 function duration(seconds) {
   if (seconds < 10) return "a few seconds";
   if (seconds < 90) return `about ${10 * Math.round(seconds / 10)} s`;

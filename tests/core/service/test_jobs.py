@@ -8,6 +8,7 @@ import pytest
 from serving import until
 
 from stcolor_core.errors import BadRequest, DeviceMemoryError, StcolorError
+from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.service import jobs
 from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Attempt, Worker, job_id, next_attempt
@@ -116,6 +117,26 @@ def test_running_out_of_gpu_memory_is_reported_and_the_job_is_completed(
     assert ended(store, job.id).state == "done"
     assert tried == [(432, "cuda"), (216, "cuda")]
     assert [event.body["kind"] for event in store.events(job.id)] == ["queued", "warning", "done"]
+
+
+def test_a_job_that_ran_at_half_height_is_completed_at_that_height_on_the_cpu_if_need_be(
+    shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def colorize(shot: Shot, *, device: str, overwrite: bool, **_: object) -> Iterator[None]:
+        tried.append((shot.method.working_height, device, overwrite))
+        if device == "cuda":
+            raise DeviceMemoryError("The memory of the RTX A6000 is full.")
+        yield None
+
+    monkeypatch.setattr(jobs, "colorize", colorize)
+    job = ended(store, worker.submit(shot).id)
+    store.record_inputs(job.id, InputRecord(working_height=216, mattes=False, files=(), made=()))
+    tried.clear()
+    monkeypatch.setattr(worker, "_device", "cuda")
+    assert ended(store, worker.resume(job).id).state == "done"
+    assert tried == [(216, "cuda", False), (216, "cpu", False)]
 
 
 def test_an_unexpected_error_is_one_readable_line_and_its_traceback_is_logged(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stcolor_core.errors import StcolorError
+from stcolor_core.pipeline.input_record import InputRecord, MadeFrames, UsedFile
 from stcolor_core.pipeline.run import Event
 from stcolor_core.service.job import JobKind, UnknownJob
 from stcolor_core.service.store import Store
@@ -373,6 +374,38 @@ def test_cleared_jobs_are_out_of_the_list_until_they_are_submitted_again(store: 
     assert store.get("a").state == "done"
     submit(store, "a")
     assert names(store) == ["a", "c"]
+
+
+def test_cleared_jobs_are_brought_back(store: Store) -> None:
+    submit(store, "a", "b")
+    store.take()
+    store.finish("a", "done")
+    store.hide_ended()
+    assert (names(store), store.hidden()) == (["b"], 1)
+    store.show_hidden()
+    assert (names(store), store.hidden()) == (["b", "a"], 0)
+
+
+def test_what_a_job_was_made_from_outlives_the_core_and_is_forgotten_if_it_is_submitted_anew(tmp_path: Path) -> None:
+    plate = UsedFile(kind="plate", frames="1-4", path="/plate.mov", size=7, time=8)
+    still = UsedFile(kind="still", frames="", path="/still.png", size=9, time=10, checksum="ab")
+    made = MadeFrames(frames="2-3", reads="1-4", references="1,4")
+    record = InputRecord(working_height=432, mattes=False, files=(plate, still), made=(made,))
+    store = Store(tmp_path / "jobs.sqlite")
+    submit(store, "a")
+    assert store.inputs("a") is None
+    store.take()
+    store.record_inputs("a", record)
+    submit(store, "a")  # it runs
+    store.finish("a", "done")
+    store.close()
+    store = Store(tmp_path / "jobs.sqlite")
+    assert store.inputs("a") == record
+    assert store.resume("a", completes=True).completes
+    assert store.inputs("a") == record
+    submit(store, "a")  # it waits
+    assert (store.inputs("a"), store.get("a").completes) == (None, False)
+    store.close()
 
 
 def test_a_label_and_a_note_stay_with_the_job(store: Store) -> None:

@@ -76,6 +76,7 @@ def test_the_number_of_valid_page_tokens_is_limited_and_the_oldest_expire(tokens
         ("POST", "/v1/queue/pause", True),
         ("POST", "/v1/queue/continue", True),
         ("POST", "/v1/queue/clear", True),
+        ("POST", "/v1/queue/restore", True),
         ("POST", "/v1/queue/shutdown", False),
         ("POST", "/v1/jobs/a/cancel/b", False),
         ("POST", "/v1/jobs/a/b/cancel", False),
