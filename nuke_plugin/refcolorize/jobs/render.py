@@ -24,6 +24,7 @@ from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import PREVIEW, Results, write_before
+from . import freshness
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .progress import Progress
@@ -207,6 +208,7 @@ def reattach() -> None:
     for node in nodes.all_nodes():
         with suppress(RuntimeError):  # a published LiveGroup cannot be edited
             node_results.relink(node)
+            freshness.follow_at_once(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()

@@ -9,10 +9,11 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import colors, inputs, keyframes, node_results, nodes, variables, views
+from .frame_texts import frames_text
 from .inputs import InputFiles
 from .knob_paths import frame_name
 from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
-from .rendered_inputs import frame_ranges, plan_input, render_planned
+from .rendered_inputs import plan_input, render_planned
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
 from .versions import PREVIEW, Results, Version, with_output
@@ -198,7 +199,7 @@ def _make_plan(
         renders.append(plan_matte(matte, matte_frames, folder, view=view))
     shot: dict[str, Any] = {
         "plate": _plate_setting(node, plate, first, last),
-        "output": {"frames": _frames_text(frames), **_layers(node)},
+        "output": {"frames": frames_text(frames), **_layers(node)},
         "references": [],
         "stills": stills,
         "mattes": [{"path": matte_files}] if matte_files else [],
@@ -318,11 +319,6 @@ def _span_of_keys(keys: Sequence[int], swatched: Sequence[int], frames: Sequence
     first = max((key for key in keys if key <= frames[0]), default=min([*swatched, frames[0]]))
     last = min((key for key in keys if key >= frames[-1]), default=max([*swatched, frames[-1]]))
     return first, last
-
-
-def _frames_text(frames: Sequence[int]) -> str:
-    """Return frames as text, for example 1001-1010,1020."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in frame_ranges(frames))
 
 
 # ---- the rest of the knobs

@@ -22,7 +22,7 @@ import nuke
 from ..core import server
 from ..host.main_thread import is_rendering
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..jobs import audience
+from ..jobs import audience, freshness
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.running_tasks import is_busy, wants_core
@@ -146,6 +146,7 @@ class Panel(PanelActions):
         if node is not None:
             shown_version.leave_withdrawn(node)
             output_note.follow(node)
+            freshness.follow(node)
         self._show_node(read_node(node) if node is not None else None)
 
     def _first_node(self) -> nuke.Node | None:
@@ -262,7 +263,7 @@ class Panel(PanelActions):
             self._show_versions(node, own)
         if self._run_of_error != (job, self._is_working):
             self._error = ""  # it was about the time before this run
-        note = note_text(node.status if node else "", self._error, own)
+        note = note_text(node.status if node else "", self._error, own, stale=node.stale if node else "")
         self.note.setText(note)
         self.note.setVisible(bool(note))
 
@@ -276,7 +277,8 @@ class Panel(PanelActions):
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
         changed = 0 if self._is_working else own.changed
-        state = (node.name, node.job, node.version, job["state"] if job else "", tenths, self._is_working, changed)
+        run = (job["state"] if job else "", tenths, self._is_working, changed)
+        state = (node.name, node.job, node.version, node.stale, *run)
         shown = self._shown_node()
         if state != self._versions_state and shown is not None:
             self._versions_state = state

@@ -60,6 +60,7 @@ class NodeState:
         name: Its full name.
         shot: Its frame range and keyframes.
         status: Its status line.
+        stale: What has changed since the version that it shows was made, and what to do; "" for nothing.
         job: The id of the job of its last Colorize; "" for none.
         version: The version it shows, as in the knob: v001, "preview" or "none".
         plate: Whether the input plate is connected.
@@ -72,6 +73,7 @@ class NodeState:
     name: str
     shot: ShotState
     status: str = ""
+    stale: str = ""
     job: str = ""
     version: str = ""
     plate: bool = True
@@ -166,6 +168,7 @@ class VersionRow:
         thumbnail: A small JPEG of its middle frame; "" for none.
         missing: How many frames that the core had finished are no longer on disk.
         working: Whether this Nuke follows a run that writes it, which may still wait in the queue.
+        stale: What has changed since it was made, if the node shows it; "" for nothing.
     """
 
     number: int
@@ -178,6 +181,7 @@ class VersionRow:
     thumbnail: str = ""
     missing: int = 0
     working: bool = False
+    stale: str = ""
 
 
 @dataclass(frozen=True)
