@@ -13,7 +13,7 @@ def _set_up() -> None:
         return
     import nukescripts.panels
     from refcolorize.jobs import freshness
-    from refcolorize.node import output_note, shown_version
+    from refcolorize.node import output_note, shown_version, viewing_aids
     from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
@@ -26,6 +26,7 @@ def _set_up() -> None:
     nuke.addKnobChanged(output_note.knob_changed, nodeClass="Group")
     nuke.addUpdateUI(shown_version.ui_updated, nodeClass="Group")
     nuke.addUpdateUI(freshness.ui_updated, nodeClass="Group")
+    nuke.addBeforeRender(viewing_aids.before_render, nodeClass="Write")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
     nuke.addOnScriptClose(_forget)

@@ -8,7 +8,7 @@ import nuke
 
 from .errors import Busy, Cancelled, RefColorizeError
 from .host.main_thread import when_idle
-from .node import keyframes, nodes, swatches
+from .node import keyframes, nodes, previews, swatches
 
 __all__ = ["ACTIONS", "press"]
 
@@ -97,6 +97,13 @@ def _preview(node: nuke.Node) -> None:
     render.preview(node)
 
 
+def _leave_preview(node: nuke.Node) -> None:
+    from .jobs import freshness
+
+    previews.leave(node)
+    freshness.follow_at_once(node)
+
+
 def _cancel(node: nuke.Node) -> None:
     from .jobs import render
 
@@ -159,6 +166,7 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "next_key": keyframes.next_key,
     "colorize": _colorize,
     "preview": _preview,
+    "leave_preview": _undoable("Leave preview", _leave_preview),
     "cancel": _cancel,
     "farm": _farm,
     "clean_up": _clean_up,

@@ -1,4 +1,4 @@
-"""Keep a mark in the status line of a node while the version that it shows is out of date. Main thread only.
+"""Keep a mark in a node's status line while its version is out of date, or a preview lies over it. Main thread only.
 
 A look at the files may take long on a slow disk, so it is repeated the more seldom the longer it takes.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import nuke
 
 from ..host.main_thread import call_later, is_rendering
-from ..node import keyframes, nodes, out_of_date
+from ..node import keyframes, nodes, out_of_date, previews
 from ..node.shots import METHOD_KNOBS
 from .running_tasks import is_busy
 
@@ -20,7 +20,7 @@ __all__ = ["follow", "follow_at_once", "forget", "split_status", "ui_updated"]
 
 _LEAST_SECONDS = 3.0  # between two looks while nothing is changed in the node
 _SHARE, _SHARE_AFTER_CHANGE = 50, 10  # how many times as long as a look takes, no other one follows
-_MARKS = ("OUT OF DATE: ", "ANOTHER SHOT: ")
+_STALE = ("OUT OF DATE: ", "ANOTHER SHOT: ")  # how the line of `out_of_date.describe` begins; it stands last
 _KNOBS = (
     *METHOD_KNOBS,
     *("version", "result_file", "use_result", "frame_range", "view", "colorspace", "exposure", "keyframe_alpha"),
@@ -64,26 +64,24 @@ def follow_at_once(node: nuke.Node) -> None:
     if is_busy(str(node.fullName())):
         return
     values, began = _values(node), time.monotonic()
-    mark = out_of_date.describe(node)
+    mark = " ".join(text for text in (previews.describe(node), out_of_date.describe(node)) if text)
     ended = time.monotonic()
     _looks[str(node.fullName())] = _Look(values, ended, ended - began)
     status = str(node["status"].value())
-    marked = " ".join(text for text in (_with_full_stop(split_status(status)[0]), mark) if text)
-    if mark or split_status(status)[1]:
-        nodes.set_status(node, marked)
+    told, *marks = split_status(status)
+    if mark or any(marks):
+        nodes.set_status(node, " ".join(text for text in (_with_full_stop(told), mark) if text))
 
 
-def split_status(status: str) -> tuple[str, str]:
-    """Return what a status line says of the last job, and its mark; "" if it has none.
+def split_status(status: str) -> tuple[str, str, str]:
+    """Return the parts of a status line: of the last job, of previews, and of an old version; "" for each it lacks.
 
     Args:
         status: The node's status line.
     """
-    for mark in _MARKS:
-        text, found, rest = status.partition(mark)
-        if found:
-            return text.strip(), found + rest
-    return status, ""
+    stale = next((found + rest for _, found, rest in map(status.partition, _STALE) if found), "")
+    told, found, rest = status[: len(status) - len(stale)].partition(previews.MARK)
+    return (told.strip() if found or stale else told), (found + rest).strip(), stale
 
 
 def ui_updated() -> None:
@@ -119,4 +117,5 @@ def _values(node: nuke.Node) -> tuple[object, ...]:
         *(str(node[name].value()) for name in _KNOBS if name in node.knobs()),
         tuple(keyframes.all_keys(node).items()),
         *("" if each is None else each.fullName() for each in inputs),
+        tuple(previews.frames(node)),
     )

@@ -17,7 +17,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import cleaning, node_results, nodes, scripts, shots
+from ..node import cleaning, node_results, nodes, previews, scripts, shots
 from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
@@ -70,6 +70,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
+            previews.leave(node)
             node_results.show(node, version.name, request.frames, view=request.view)
     label, shot = _label(node, version.name), version.shot()
 

@@ -18,7 +18,7 @@ from ..core.engines import ENGINES
 from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
-from ..node import node_results, nodes, scripts, shots
+from ..node import node_results, nodes, previews, scripts, shots
 from ..node.frame_names import same_files
 from ..node.frame_texts import frame_numbers
 from ..node.mismatches import mismatches
@@ -170,6 +170,7 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
+        previews.leave(node)
         node_results.show(node, version.name, request.frames, view=request.view)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, version.number not in known)

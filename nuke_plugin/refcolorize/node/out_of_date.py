@@ -210,8 +210,9 @@ class _Comparison:
         for name, words in _SETTINGS.items():
             if _differs(before.get("plate", {}), now["plate"], name):
                 yield words
-        if before.get("references") and now["references"]:
-            old, new = before["references"][0], now["references"][0]
+        references: list[dict[str, Any]] = [next(iter(shot.get("references", ())), {}) for shot in (before, now)]
+        old, new = references
+        if old and new:
             if _differs(old, new, "alpha"):
                 yield "keyframes' alpha"
             if _differs(old, new, "colorspace"):

@@ -35,12 +35,13 @@ def read_node(node: nuke.Node) -> NodeState:
         node: A RefColorize node.
     """
     first, last = _frame_range(node)
-    status, stale = split_status(str(node["status"].value()))
+    status, preview, stale = split_status(str(node["status"].value()))
     keys = tuple(Keyframe(frame, used) for frame, used in keyframes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
         shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node)),
         status=status,
+        preview=preview,
         stale=stale,
         job=node["job"].value(),
         version=node["version"].value(),
@@ -108,7 +109,7 @@ def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
     """
     chosen = node["version"].value()
     shown = node_results.shown_path(node) if chosen != "none" else ""  # a copy shows a version of its original
-    stale = split_status(str(node["status"].value()))[1]
+    stale = split_status(str(node["status"].value()))[2]
     versions = sorted(node_results.versions(node), key=lambda version: -version.number)
     return tuple(
         _version_row(version, used=version.name == chosen and same_files(version.path, shown), stale=stale)

@@ -82,6 +82,7 @@ class Panel(PanelActions):
         self.nodes.activated.connect(self._show_listed_node)
         self.create_node.clicked.connect(self._create_node)
         self.colorize.clicked.connect(self._colorize_or_cancel)
+        self.leave_preview.clicked.connect(self._leave_preview)
         self.references.frame_chosen.connect(self._go_to)
         self.references.key_added.connect(self._add_key)
         self.references.key_removed.connect(self._remove_key)
@@ -170,6 +171,7 @@ class Panel(PanelActions):
             self._link.watch(node.job if node else "", node.frames_path if node else "")
         if node is not None:
             self.status.setText(node.status)
+        self.leave_preview.setVisible(bool(node and node.preview))
         self._show_job()
 
     def _list_nodes(self) -> None:
@@ -263,7 +265,8 @@ class Panel(PanelActions):
             self._show_versions(node, own)
         if self._run_of_error != (job, self._is_working):
             self._error = ""  # it was about the time before this run
-        note = note_text(node.status if node else "", self._error, own, stale=node.stale if node else "")
+        marks = (node.preview, node.stale) if node else ()
+        note = note_text(node.status if node else "", self._error, own, marks=marks)
         self.note.setText(note)
         self.note.setVisible(bool(note))
 

@@ -122,6 +122,9 @@ class PanelActions(PanelFace):
         else:
             self._run_on_node(lambda node: _press(node, "colorize"), once="colorize")
 
+    def _leave_preview(self) -> None:
+        self._run_on_node(lambda node: _press(node, "leave_preview"), once="leave preview")
+
     def _cancel_node(self) -> None:
         node = self._shown_node()
         if node is not None:

@@ -60,6 +60,7 @@ class NodeState:
         name: Its full name.
         shot: Its frame range and keyframes.
         status: Its status line.
+        preview: Where previews lie over its version, and how to be rid of them; "" for nowhere.
         stale: What has changed since the version that it shows was made, and what to do; "" for nothing.
         job: The id of the job of its last Colorize; "" for none.
         version: The version it shows, as in the knob: v001, "preview" or "none".
@@ -73,6 +74,7 @@ class NodeState:
     name: str
     shot: ShotState
     status: str = ""
+    preview: str = ""
     stale: str = ""
     job: str = ""
     version: str = ""
