@@ -148,9 +148,9 @@ def _create_read(node: nuke.Node) -> None:
 
 
 def _bake(node: nuke.Node) -> None:
-    from .node import shown_version
+    from .node import baking
 
-    shown_version.bake(node)
+    baking.bake(node)
 
 
 def _troubleshoot(node: nuke.Node) -> None:
