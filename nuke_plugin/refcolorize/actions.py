@@ -160,7 +160,7 @@ def _troubleshoot(node: nuke.Node) -> None:
 
 
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
-    "add_key": _undoable("Add key", keyframes.add_key),
+    "add_key": _undoable("Add key", keyframes.add_key_of_plate),
     "remove_key": _undoable("Remove key", keyframes.remove_key),
     "previous_key": keyframes.previous_key,
     "next_key": keyframes.next_key,

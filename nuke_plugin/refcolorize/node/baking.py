@@ -1,7 +1,7 @@
 """Bake a node: connect everything below it to a Read of the version that it shows. Main thread only.
 
-The Read has the frames as the core wrote them. The node makes more of them, and shows the plate where there is no frame,
-so the artist is told first what will look different.
+The Read has the frames as the core wrote them. The node makes more of them, and shows the plate where there is no
+frame, so the artist is told first what will look different.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -240,6 +241,7 @@ def _plate(node: nuke.Node) -> nuke.Node:
 
 def _plate_setting(node: nuke.Node, plate: InputFiles, first: int, last: int) -> dict[str, Any]:
     """Return the plate of the Shot, with these frames."""
+    _require_numbers(node)
     return {
         "path": plate.path,
         "frames": f"{first}-{last}",
@@ -247,6 +249,13 @@ def _plate_setting(node: nuke.Node, plate: InputFiles, first: int, last: int) ->
         "exposure": float(node["exposure"].value()),
         "missing": plate.missing,
     }
+
+
+def _require_numbers(node: nuke.Node) -> None:
+    for name in ("exposure", "keep_chroma"):
+        if name in node.knobs() and not math.isfinite(float(node[name].value())):
+            label = name.replace("_", " ")
+            raise RefColorizeError(f"{node.name()}: {label} is {node[name].value():g}. Set it to a number.")
 
 
 def _plate_files(node: nuke.Node) -> InputFiles | None:
@@ -381,5 +390,10 @@ def _results(node: nuke.Node, view: str | None = None) -> Results:
             f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."
         )
     if not results.folder.is_absolute():
-        raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
+        if not nuke.root()["name"].value():
+            raise RefColorizeError("The results lie beside the script. Save it first, or give a full output folder.")
+        raise RefColorizeError(
+            f"{node.name()}: the output folder {node['output_folder'].value()!r} is no full path. Give one from the "
+            "root of a disk, or set the knob to its default, which is beside the script."
+        )
     return results

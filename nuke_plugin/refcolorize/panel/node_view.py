@@ -35,11 +35,13 @@ def read_node(node: nuke.Node) -> NodeState:
         node: A RefColorize node.
     """
     first, last = _frame_range(node)
+    plate = node.input(0)
+    plate_range = _plate_range(plate) if plate is not None else None
     status, preview, stale = split_status(str(node["status"].value()))
     keys = tuple(Keyframe(frame, used) for frame, used in keyframes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
-        shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node)),
+        shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node), plate_range),
         status=status,
         preview=preview,
         stale=stale,

@@ -85,8 +85,8 @@ class PanelActions(PanelFace):
 
     def _add_key(self, frame: int) -> None:
         def add(node: nuke.Node) -> None:
+            keyframes.add_key_of_plate(node, frame)
             nuke.frame(frame)
-            keyframes.add_key(node, frame)
 
         self._change(f"Add keyframe {frame}", add)
 

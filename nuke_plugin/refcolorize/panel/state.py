@@ -39,6 +39,7 @@ class ShotState:
         frame: The current frame (the play head), inside or outside first..last.
         keys: The keyframes, in ascending order.
         swatches: The frames that have swatches, in ascending order.
+        plate: The first and last frame of the plate; None if it is not known.
     """
 
     first: int
@@ -46,6 +47,12 @@ class ShotState:
     frame: int
     keys: tuple[Keyframe, ...] = ()
     swatches: tuple[int, ...] = ()
+    plate: tuple[int, int] | None = None
+
+    @property
+    def is_in_plate(self) -> bool:
+        """Return whether the plate has the current frame, as far as is known."""
+        return self.plate is None or self.plate[0] <= self.frame <= self.plate[1]
 
     def key(self) -> Keyframe | None:
         """Return the keyframe at the current frame; None if there is none."""
