@@ -343,12 +343,13 @@ class RenderTask(BackgroundTask):
         return f"A copy of the script is {copy.as_posix()}"
 
     def _show_end(self) -> None:
-        self._show(self.progress.describe())
         if self._preview_frames:
             with nuke.Undo():
                 nuke.Undo.name("Preview frame")
                 for frame in self._preview_frames:
                     previews.show(self._node, frame)
+            self.progress.add_note(previews.describe(self._node))
+        self._show(self.progress.describe())
 
     def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:

@@ -86,6 +86,8 @@ def describe(node: nuke.Node) -> str:
         node: A RefColorize node.
     """
     found, version = frames(node), str(node["version"].value())
+    if version == PREVIEW:  # of a node of an earlier plug-in
+        return f"{MARK}it is shown in place of a version. Choose one in the knob version to go back."
     if not found:
         return ""
     below = version if version != "none" and node["use_result"].value() else "the plate"

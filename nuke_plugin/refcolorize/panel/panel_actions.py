@@ -123,7 +123,12 @@ class PanelActions(PanelFace):
             self._run_on_node(lambda node: _press(node, "colorize"), once="colorize")
 
     def _leave_preview(self) -> None:
-        self._run_on_node(lambda node: _press(node, "leave_preview"), once="leave preview")
+        def leave(node: nuke.Node) -> None:
+            if "leave_preview" not in node.knobs():  # one of an earlier plug-in
+                raise RefColorizeError(f"{node.name()}: choose a version in the list below, and press Use.")
+            _press(node, "leave_preview")
+
+        self._run_on_node(leave, once="leave preview")
 
     def _cancel_node(self) -> None:
         node = self._shown_node()

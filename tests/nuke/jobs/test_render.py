@@ -133,6 +133,7 @@ def test_a_preview_shows_one_frame_and_keeps_the_versions(comp: Comp, render: An
     assert comp.frames("preview") == [1005]
     assert comp.node["version"].value() == "v001"
     assert comp.node["version"].values() == ["none", "v001"]
+    assert comp.status == "preview is done: 1 frame. PREVIEW: frame 1005 over v001. Leave preview goes back to v001"
     read = comp.node.node("Previewed")
     assert (read["first"].value(), read["last"].value()) == (1005, 1005)
     from refcolorize.node import previews
