@@ -12,7 +12,8 @@ def _set_up() -> None:
     if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has reported it
         return
     import nukescripts.panels
-    from refcolorize.node import output_note, scripts, shown_version
+    from refcolorize.jobs import freshness
+    from refcolorize.node import output_note, scripts, shown_version, viewing_aids
     from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
@@ -24,6 +25,8 @@ def _set_up() -> None:
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
     nuke.addKnobChanged(output_note.knob_changed, nodeClass="Group")
     nuke.addUpdateUI(shown_version.ui_updated, nodeClass="Group")
+    nuke.addUpdateUI(freshness.ui_updated, nodeClass="Group")
+    nuke.addBeforeRender(viewing_aids.before_render, nodeClass="Write")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(scripts.loaded)
     nuke.addOnScriptLoad(_reattach)
@@ -42,10 +45,11 @@ def _reattach() -> None:
 
 def _forget() -> None:
     from refcolorize.host import main_thread
-    from refcolorize.jobs import audience, reference_check
+    from refcolorize.jobs import audience, freshness, reference_check
 
     main_thread.forget_waiting()  # another script may have nodes of the same names
     reference_check.forget_flaws()
+    freshness.forget()
     for viewer in tuple(audience.viewers):
         viewer.forget()
     for name in ("farm_dialog", "swatch_dialog"):  # they load Qt, so those that were never opened stay unloaded

@@ -8,7 +8,7 @@ import nuke
 
 from .errors import Busy, Cancelled, RefColorizeError
 from .host.main_thread import when_idle
-from .node import keyframes, nodes, swatches
+from .node import keyframes, nodes, previews, swatches
 
 __all__ = ["ACTIONS", "press"]
 
@@ -97,6 +97,13 @@ def _preview(node: nuke.Node) -> None:
     render.preview(node)
 
 
+def _leave_preview(node: nuke.Node) -> None:
+    from .jobs import freshness
+
+    previews.leave(node)
+    freshness.follow_at_once(node)
+
+
 def _cancel(node: nuke.Node) -> None:
     from .jobs import render
 
@@ -141,9 +148,9 @@ def _create_read(node: nuke.Node) -> None:
 
 
 def _bake(node: nuke.Node) -> None:
-    from .node import shown_version
+    from .node import baking
 
-    shown_version.bake(node)
+    baking.bake(node)
 
 
 def _troubleshoot(node: nuke.Node) -> None:
@@ -153,12 +160,13 @@ def _troubleshoot(node: nuke.Node) -> None:
 
 
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
-    "add_key": _undoable("Add key", keyframes.add_key),
+    "add_key": _undoable("Add key", keyframes.add_key_of_plate),
     "remove_key": _undoable("Remove key", keyframes.remove_key),
     "previous_key": keyframes.previous_key,
     "next_key": keyframes.next_key,
     "colorize": _colorize,
     "preview": _preview,
+    "leave_preview": _undoable("Leave preview", _leave_preview),
     "cancel": _cancel,
     "farm": _farm,
     "clean_up": _clean_up,

@@ -37,6 +37,7 @@ __all__ = [
     "rgb",
 ]
 
+_STRAY_PIXELS, _STRAY_SHARE = 4, 1e-3  # so few opaque pixels are no patch: at most so many, and less than this share
 ALPHA_STEP = 1 / 512  # alpha within this of 0 or 1 is 0 or 1: half a step of 8 bits
 _BAND = 256  # rows read at once: a multiple of the lines per chunk of every EXR compression
 
@@ -271,13 +272,17 @@ def alpha_plane(picture: Picture) -> Plane | None:
         picture: The picture.
 
     Returns:
-        Alpha of shape (H, W). None if there is no alpha or if it says nothing: it is 0 everywhere, as in a picture
-        whose painter left it empty, or 1 everywhere.
+        Alpha of shape (H, W). None if there is no alpha or if it says nothing: it is the same everywhere, or 0 but for
+        a few stray pixels, as in a picture whose painter left it empty.
     """
     if picture.alpha_channel is None or picture.alpha_channel not in picture.channels:
         return None
     alpha = np.clip(picture.pixels[..., picture.channels.index(picture.alpha_channel)], 0, 1)
-    return None if alpha.max() < ALPHA_STEP or alpha.min() > 1 - ALPHA_STEP else np.asarray(alpha, np.float32)
+    if alpha.max() - alpha.min() < ALPHA_STEP:
+        return None
+    opaque = int(np.count_nonzero(alpha >= ALPHA_STEP))
+    is_stray = opaque <= _STRAY_PIXELS and opaque < _STRAY_SHARE * alpha.size
+    return None if is_stray else np.asarray(alpha, np.float32)
 
 
 def rgb(picture: Picture) -> Image:

@@ -125,25 +125,36 @@ def detector_digest(shot: Shot, inputs: ShotInputs) -> str | None:
 def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:
     """Return the frames to write: those of `only`, else those that the shot's output names, else all.
 
+    Frames that the plate lacks are left out if the shot skips missing frames: a range spans them.
+
     Args:
         shot: The shot.
         frames: The plate's frames.
         only: A frame range in place of the shot's own; None keeps the shot's.
 
     Raises:
-        BadRequest: If a frame to write is not a frame of the plate.
+        BadRequest: If a frame to write is not a frame of the plate, or if all of them are skipped.
     """
     available = frozenset(frames)
     only = shot.output.frames if only is None else only
     if only is None:
         return available
     requested = frozenset(parse_frames(only))
+    if shot.plate.missing == "skip" and requested & available:
+        requested -= _skipped(shot, available)
     if requested - available:
         raise BadRequest(
             f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. "
             f"{advise('only')}."
         )
     return requested
+
+
+def _skipped(shot: Shot, available: frozenset[int]) -> frozenset[int]:
+    """Return the frames of the plate that are not on disk: in the range that the shot names, or between its files."""
+    if shot.plate.frames is not None:
+        return frozenset(parse_frames(shot.plate.frames)) - available
+    return frozenset(range(min(available), max(available) + 1)) - available
 
 
 def plan_spans(

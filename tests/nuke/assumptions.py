@@ -21,6 +21,9 @@ _OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", 
     "render",
     "rendered",
     "paths",
+    "now",
+    "_now",
+    "_renders",
 }
 _OWN_TEXT = {"name", "label", "help", "icon", "xpos", "ypos", "tile_color", "number", "inputs", "knobChanged", "file"}
 

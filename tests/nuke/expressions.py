@@ -1,8 +1,8 @@
 """The part of Nuke's expression language that the Expression nodes and knob expressions of this project need.
 
 It covers syntax that Nuke documents or that public gizmos have used for years: numbers, + - * / %, comparisons, && ||
-!, cond ? a : b, and the functions below. Anything else raises an error, so that no test passes with an expression that
-Nuke may not know.
+!, cond ? a : b, $gui, and the functions below. Anything else raises an error, so that no test passes with an expression
+that Nuke may not know.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ExpressionError", "evaluate", "names"]
 Value = NDArray[Any]
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*(?:\.\w+)*)"
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>\$gui|[A-Za-z_]\w*(?:\.\w+)*)"
     r"|(?P<operator>&&|\|\||[<>=!]=|[-+*/%<>!?:(),]))"
 )
 

@@ -28,16 +28,18 @@ class _Wired:
     inputs: list[_Wired | None]
 
 
-def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
+def knobs(space: str = "linear Rec.709", *, gui: bool = True, **values: float) -> dict[str, float]:
     """Return the group's values by their names in expressions, "parent.mix" or "parent.luma.x", with a result in use.
 
-    space: one of `SPACES`. values: by knob, those that differ from a new node; enumerations by index.
+    space: one of `SPACES`. gui: whether Nuke has a GUI. values: by knob, those that differ from a new
+    node; enumerations by index.
     """
     all_values = {
         "use_result": 1.0,
         "output": 0,
         "confidence_overlay": 0,
         "compare": 0,
+        "preview_frames": 0,
         "wipe": 0.5,
         "extra_layers": 1,
         "exposure": 0,
@@ -47,7 +49,7 @@ def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
     } | values
     for name in ("luma", "x_light", "z_light"):
         all_values |= {f"{name}.{axis}": value for axis, value in zip("xyz", getattr(SPACES[space], name))}
-    return {f"parent.{name}": value for name, value in all_values.items()}
+    return {"$gui": float(gui), **{f"parent.{name}": value for name, value in all_values.items()}}
 
 
 def _wire() -> _Wired:

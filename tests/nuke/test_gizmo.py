@@ -47,10 +47,12 @@ KNOBS = {
         OUTPUT_FOLDER,
     ),
     "few_layers": (6, None),
-    **dict.fromkeys(("colorize", "preview", "cancel", "farm"), (22, None)),
+    **dict.fromkeys(("colorize", "preview", "leave_preview", "cancel", "farm"), (22, None)),
     "version": (4, None),
     **dict.fromkeys(("create_read", "bake", "clean_up"), (22, None)),
     "result_file": (2, None),
+    "preview_file": (2, None),
+    "preview_frames": (3, None),
     "use_result": (6, None),
     "status": (26, None),
     "troubleshoot": (22, None),
@@ -113,7 +115,15 @@ def test_sliders_have_their_ranges():
 
 def test_knobs_for_the_plug_in_are_hidden():
     hidden = {knob.name for knob in GROUP.user_knobs if "+INVISIBLE" in knob.flags}
-    assert hidden == {"refcolorize_version", "node_id", "unique_id", "job", "compare_file"}
+    assert hidden == {
+        "refcolorize_version",
+        "node_id",
+        "unique_id",
+        "job",
+        "compare_file",
+        "preview_file",
+        "preview_frames",
+    }
 
 
 def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():
@@ -179,12 +189,16 @@ def test_every_node_inside_has_its_own_name_and_place():
 def test_files_are_real_file_knobs_and_the_reads_follow_those_of_the_results():
     reads = {node.name: node.knobs for node in nodes(INSIDE) if node.class_name == "Read"}
     files = {name: read["file"] for name, read in reads.items()}
-    assert files == {"Result": "[value parent.result_file]", "Compared": "[value parent.compare_file]"}
+    assert files == {
+        "Previewed": "[value parent.preview_file]",
+        "Result": "[value parent.result_file]",
+        "Compared": "[value parent.compare_file]",
+    }
     for read in reads.values():
         assert read["raw"] == "true"
         assert {read[knob] for knob in ("before", "after", "on_error")} == {"black"}, "never another frame's chroma"
     files = {knob.name for knob in GROUP.user_knobs if knob.number == 2}
-    assert files == {"still1", "still2", "still3", "output_folder", "result_file", "compare_file"}
+    assert files == {"still1", "still2", "still3", "output_folder", "result_file", "preview_file", "compare_file"}
 
 
 def test_nothing_in_it_points_to_a_file_or_runs_python_by_itself():

@@ -17,13 +17,14 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import cleaning, node_results, nodes, scripts, shots
+from ..node import cleaning, node_results, nodes, previews, scripts, shots
 from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import PREVIEW, Results, write_before
+from . import freshness
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .progress import Progress
@@ -69,6 +70,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
+            previews.leave(node)
             node_results.show(node, version.name, request.frames, view=request.view)
     label, shot = _label(node, version.name), version.shot()
 
@@ -208,6 +210,7 @@ def reattach() -> None:
         with suppress(RuntimeError):  # a published LiveGroup cannot be edited
             node_results.relink(node)
             node_results.offer_versions_on_disk(node)
+            freshness.follow_at_once(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()

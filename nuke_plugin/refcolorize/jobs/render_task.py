@@ -14,7 +14,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
-from ..node import node_results, nodes, scripts
+from ..node import node_results, nodes, previews, scripts
 from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
@@ -347,11 +347,13 @@ class RenderTask(BackgroundTask):
         if not self._preview_frames and not is_chosen(self._node, self.path):  # undo has hidden it, or the artist
             node_results.offer_versions_on_disk(self._node)
             self.progress.add_note(how_to_show(self.progress.name))
-        self._show(self.progress.describe())
         if self._preview_frames:
             with nuke.Undo():
                 nuke.Undo.name("Preview frame")
-                node_results.show(self._node, self.progress.name, self._preview_frames)
+                for frame in self._preview_frames:
+                    previews.show(self._node, frame)
+            self.progress.add_note(previews.describe(self._node))
+        self._show(self.progress.describe())
 
     def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:

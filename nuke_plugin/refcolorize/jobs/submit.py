@@ -6,7 +6,6 @@ has ended. The farm dialog (panel/farm_dialog.py) calls `send`, as `submit` does
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from ..core.engines import ENGINES
 from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
-from ..node import node_results, nodes, scripts, shots
+from ..node import node_results, nodes, previews, scripts, shots
 from ..node.frame_names import same_files
+from ..node.frame_texts import frame_numbers
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
 from ..node.script_nodes import is_in_script
@@ -108,18 +108,12 @@ def farm_shot(node: nuke.Node, version: int | None = None) -> FarmShot:
     if found is None:
         raise RefColorizeError(f"{node.name()} has no version v{version:03d} on disk. Choose one that is there.")
     shot, used = found.shot(), found.keyframes()
-    read = _frame_numbers(shot.get("plate", {}).get("frames"))
-    written = _frame_numbers(shot.get("output", {}).get("frames")) or read
+    read = frame_numbers(shot.get("plate", {}).get("frames"))
+    written = frame_numbers(shot.get("output", {}).get("frames")) or read
     everything = (*read, *written, *used)
     if not everything:
         raise RefColorizeError(f"{found.shot_file.as_posix()} cannot be read. Submit the node as it is now.")
     return FarmShot(written, used, (min(everything), max(everything)))
-
-
-def _frame_numbers(text: object) -> tuple[int, ...]:
-    """Return the frames of a text such as 1001-1010,1020; none for None."""
-    runs = re.findall(r"(-?\d+)(?:-(-?\d+))?", str(text or ""))
-    return tuple(frame for first, last in runs for frame in range(int(first), int(last or first) + 1))
 
 
 def require_script() -> Path:
@@ -177,6 +171,7 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
+        previews.leave(node)
         node_results.show(node, version.name, request.frames, view=request.view)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, version.number not in known)

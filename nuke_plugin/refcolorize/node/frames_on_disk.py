@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 __all__ = ["change_time", "count_frames", "files_of", "frames_of", "stamp"]
 
 
-def stamp(patterns: Iterable[str]) -> str:
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
+
+
+def stamp(patterns: Iterable[str], *, moved: Mapping[str, str] = _NOWHERE) -> str:
     """Return 16 hex digits that change when a file's name, size or time of change does.
 
     Args:
         patterns: The paths of sequences, with ####, and of single files.
+        moved: The paths at which the files of some of these patterns are now.
     """
     digest = hashlib.sha256()
     for pattern in patterns:
-        for frame, status in sorted(files_of(pattern), key=lambda file: file[0]):
+        for frame, status in sorted(files_of(moved.get(pattern, pattern)), key=lambda file: file[0]):
             digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 

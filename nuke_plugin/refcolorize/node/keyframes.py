@@ -11,7 +11,7 @@ import nuke
 
 from ..errors import RefColorizeError
 
-__all__ = ["add_key", "all_keys", "keys", "next_key", "previous_key", "remove_key"]
+__all__ = ["add_key", "add_key_of_plate", "all_keys", "keys", "next_key", "previous_key", "remove_key"]
 
 
 def keys(node: nuke.Node) -> list[int]:
@@ -39,6 +39,23 @@ def add_key(node: nuke.Node, frame: int | None = None) -> None:
         knob.removeKeyAt(_current_frame())
     curve = knob.animation(0)
     curve.changeInterpolation(list(curve.keys()), nuke.CONSTANT)
+
+
+def add_key_of_plate(node: nuke.Node, frame: int | None = None) -> None:
+    """Do the same for a frame that the plate has.
+
+    Args:
+        node: A RefColorize node. Without a plate, any frame will do.
+        frame: As for `add_key`.
+
+    Raises:
+        RefColorizeError: If the frame is outside the plate, so that Colorize would refuse the key.
+    """
+    plate, key = node.input(0), _current_frame() if frame is None else frame
+    if plate is not None and not int(plate.firstFrame()) <= key <= int(plate.lastFrame()):
+        first, last = int(plate.firstFrame()), int(plate.lastFrame())
+        raise RefColorizeError(f"Frame {key} is outside the plate ({first}-{last}). Go to a frame of the plate.")
+    add_key(node, key)
 
 
 def remove_key(node: nuke.Node, frame: int | None = None) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "has_lost_versions",
     "is_showing",
     "offer_versions_on_disk",
+    "path_in_knob",
     "point_at",
     "relink",
     "reload_result",
@@ -186,7 +187,7 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = (), *, view: str | 
     withdrawn.forget(results(node, view).pattern(name))
     if name not in (PREVIEW, *names):
         names.append(name)
-    if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
+    if name == PREVIEW or _offers_preview(node):
         names.append(PREVIEW)
     _offer_versions(node, _SHOWN, names, chosen=name)
     _read_result(node, _SHOWN, name, frames)
@@ -261,6 +262,11 @@ def _names(node: nuke.Node) -> list[str]:
     return [version.name for version in versions(node) if version.is_offered]
 
 
+def _offers_preview(node: nuke.Node) -> bool:
+    """Return whether the pulldown has the preview, which a node of an earlier plug-in shows in place of a version."""
+    return "preview_frames" not in node.knobs() and Path(results(node).pattern(PREVIEW)).parent.is_dir()
+
+
 def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
     pulldown = cast("nuke.Enumeration_Knob", node[result.version])
     pulldown.setValues(["none", *names])
@@ -275,8 +281,8 @@ def offer_versions_on_disk(node: nuke.Node) -> None:
     Args:
         node: A RefColorize node.
     """
-    own, names = results(node), _names(node)
-    if Path(own.pattern(PREVIEW)).parent.is_dir():
+    names = _names(node)
+    if _offers_preview(node):
         names.append(PREVIEW)
     with without_undo():
         for result in [_SHOWN, _COMPARED] if _COMPARED.version in node.knobs() else [_SHOWN]:
@@ -324,21 +330,35 @@ def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequen
     frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
     if frame_range is not None:
         _set_range(node, result, *frame_range)
+    node[result.file].setValue(path_in_knob(node, name))
+
+
+def path_in_knob(node: nuke.Node, name: str) -> str:
+    """Return the path of a result's frames as a knob has it: with several views, with %V for the view.
+
+    Each eye reads its own files; an eye without files stays grey.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob `version`: v001, or "preview".
+    """
     own = results(node)
     path = own.pattern(name)
-    if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
-        path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
-    node[result.file].setValue(path)
+    return (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix() if views.is_stereo() else path
 
 
 def _set_range(node: nuke.Node, result: _ResultRead, first: int, last: int) -> None:
-    """Set the frame range of a Read inside the node, and of the Read of the comparison if that shows nothing.
+    """Set the frame range of a Read inside the node, and of those of comparison and previews if they show nothing.
 
     A Read begins at frame 1 until it is set, and a node's range may be that of all its Reads.
     """
     is_alone = result is _SHOWN and _COMPARED.version in node.knobs() and len(_used_reads(node)) == 1
-    for each in (_SHOWN, _COMPARED) if is_alone else (result,):
-        read = _result_read(node, each)
+    reads = [_result_read(node, each) for each in ((_SHOWN, _COMPARED) if is_alone else (result,))]
+    previewed = cast("nuke.Group", node).node("Previewed")  # nodes of earlier plug-ins lack it
+    has_previews = "preview_frames" in node.knobs() and cast("nuke.Array_Knob", node["preview_frames"]).isAnimated()
+    if previewed is not None and not has_previews:
+        reads.append(previewed)
+    for read in reads:
         read["first"].setValue(first)
         read["last"].setValue(last)
 

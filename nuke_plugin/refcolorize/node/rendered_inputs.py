@@ -25,13 +25,29 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import atomic, exr
+from .frame_texts import frame_ranges
 from .helper_nodes import create_exr_write, execute, temporary_nodes
 from .upstream import frame_digests
 
-__all__ = ["InputRender", "frame_ranges", "plan_input", "render_input", "render_planned"]
+__all__ = ["InputChanges", "InputRender", "plan_input", "render_input", "render_planned"]
 
 _CONTENTS = "contents.json"  # for each file of a folder, the digests of its pixels and of its upstream nodes
 _MAX_UPSTREAM = 20  # digests kept for each file, so that undoing a change needs no new render
+
+
+@dataclass(frozen=True)
+class InputChanges:
+    """How an input differs from the files that were rendered from it before.
+
+    Attributes:
+        changed: The frames whose picture has changed, in ascending order.
+        added: The frames that were not rendered before.
+        gone: The frames that were rendered and are no longer asked for.
+    """
+
+    changed: tuple[int, ...]
+    added: tuple[int, ...]
+    gone: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,33 @@ class InputRender:
     def signature(self) -> tuple[object, ...]:
         """Return what two renders of the same pictures have in common."""
         return (self.source.fullName(), self.missing, self.channels, self.view, tuple(sorted(self._upstream.items())))
+
+    def changes_since(self, path: str) -> InputChanges | None:
+        """Compare the input with files that were rendered from it before, by digests: no picture is read or rendered.
+
+        Args:
+            path: The path of the earlier files, with ####. If the folder is no longer there, as on another machine, the
+                one of that name is taken that lies where the node renders its inputs now.
+
+        Returns:
+            The differences; None if these files were not rendered from an input, or are gone.
+        """
+        stored = _contents(Path(path).parent) or _contents(self.folder / Path(path).parent.name)
+        if not stored:
+            return None
+        names = {frame: _frame_file(self.name, frame) for frame in self.frames}
+        before = {int(name.split(".")[1]) for name in stored}
+
+        def is_same(name: str) -> bool:
+            if name not in self._upstream:  # its nodes cannot be digested, so nobody knows before it is rendered
+                return True
+            return self._upstream[name] in stored[name].upstream or self._known.get(name) == stored[name].pixels
+
+        return InputChanges(
+            tuple(frame for frame, name in names.items() if name in stored and not is_same(name)),
+            tuple(frame for frame in self.frames if frame not in before),
+            tuple(sorted(before.difference(self.frames))),
+        )
 
     def new_folder(self) -> Path:
         """Make the partial folder that the missing frames are rendered into.
@@ -246,23 +289,6 @@ def _new_folder(folder: Path, name: str) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> RefColorizeError:
     return RefColorizeError(f"{folder} cannot be written ({error.strerror or error}). Choose another output folder.")
-
-
-def frame_ranges(frames: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first and last frame of each range of consecutive frames.
-
-    Nuke shows one progress bar for each call of `execute`, so each range is rendered by one call.
-
-    Args:
-        frames: In ascending order.
-    """
-    ranges: list[tuple[int, int]] = []
-    for frame in frames:
-        if ranges and frame == ranges[-1][1] + 1:
-            ranges[-1] = (ranges[-1][0], frame)
-        else:
-            ranges.append((frame, frame))
-    return ranges
 
 
 def _move_into_place(partial: Path, final: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -9,10 +10,11 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import colors, inputs, keyframes, node_results, nodes, own_folder, variables, views
+from .frame_texts import frames_text
 from .inputs import InputFiles
 from .knob_paths import frame_name
 from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
-from .rendered_inputs import frame_ranges, plan_input, render_planned
+from .rendered_inputs import plan_input, render_planned
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
 from .versions import PREVIEW, Results, Version, with_output
@@ -202,7 +204,7 @@ def _make_plan(
         renders.append(plan_matte(matte, matte_frames, folder, view=view))
     shot: dict[str, Any] = {
         "plate": _plate_setting(node, plate, first, last),
-        "output": {"frames": _frames_text(frames), **_layers(node)},
+        "output": {"frames": frames_text(frames), **_layers(node)},
         "references": [],
         "stills": stills,
         "mattes": [{"path": matte_files}] if matte_files else [],
@@ -243,6 +245,7 @@ def _plate(node: nuke.Node) -> nuke.Node:
 
 def _plate_setting(node: nuke.Node, plate: InputFiles, first: int, last: int) -> dict[str, Any]:
     """Return the plate of the Shot, with these frames."""
+    _require_numbers(node)
     return {
         "path": plate.path,
         "frames": f"{first}-{last}",
@@ -250,6 +253,13 @@ def _plate_setting(node: nuke.Node, plate: InputFiles, first: int, last: int) ->
         "exposure": float(node["exposure"].value()),
         "missing": plate.missing,
     }
+
+
+def _require_numbers(node: nuke.Node) -> None:
+    for name in ("exposure", "keep_chroma"):
+        if name in node.knobs() and not math.isfinite(float(node[name].value())):
+            label = name.replace("_", " ")
+            raise RefColorizeError(f"{node.name()}: {label} is {node[name].value():g}. Set it to a number.")
 
 
 def _plate_files(node: nuke.Node) -> InputFiles | None:
@@ -324,11 +334,6 @@ def _span_of_keys(keys: Sequence[int], swatched: Sequence[int], frames: Sequence
     return first, last
 
 
-def _frames_text(frames: Sequence[int]) -> str:
-    """Return frames as text, for example 1001-1010,1020."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in frame_ranges(frames))
-
-
 # ---- the rest of the knobs
 
 
@@ -389,7 +394,12 @@ def _results(node: nuke.Node, view: str | None = None) -> Results:
             f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."
         )
     if not results.folder.is_absolute():
-        raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
+        if not nuke.root()["name"].value():
+            raise RefColorizeError("The results lie beside the script. Save it first, or give a full output folder.")
+        raise RefColorizeError(
+            f"{node.name()}: the output folder {node['output_folder'].value()!r} is no full path. Give one from the "
+            "root of a disk, or set the knob to its default, which is beside the script."
+        )
     return results
 
 

@@ -1,4 +1,4 @@
-"""Act on the version that a node shows: go to its weakest frame, create a Read of it, or bake it. Main thread only."""
+"""Act on the version that a node shows: go to its weakest frame, or create a Read of it. Main thread only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from .script_nodes import is_in_script
 from .versions import PREVIEW, Results, Version, write_confidence
 
 __all__ = [
-    "bake",
     "create_read",
     "find_shown",
     "go_to_weakest",
@@ -213,36 +212,6 @@ def create_read(node: nuke.Node) -> nuke.Node:
     read["label"].setValue(f"{node.name()} {version.name}")
     read.setXYpos(node.xpos() + _READ_OFFSET, node.ypos())
     return read
-
-
-def bake(node: nuke.Node) -> nuke.Node:
-    """Connect everything below the node to a new Read of the shown version. The node itself stays.
-
-    Args:
-        node: A RefColorize node.
-
-    Returns:
-        The Read.
-
-    Raises:
-        RefColorizeError: If no version is shown, or if nothing is connected to the node.
-    """
-    linked = [
-        (other, index)
-        for other in node.dependent(nuke.INPUTS | nuke.HIDDEN_INPUTS)
-        for index in range(other.inputs())
-        if other.input(index) is not None and _is_same_node(other.input(index), node)
-    ]
-    if not linked:
-        raise RefColorizeError(f"Nothing is connected to {node.name()}. Press Create Read instead.")
-    read = create_read(node)
-    for other, index in linked:
-        other.setInput(index, read)
-    return read
-
-
-def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
-    return one is not None and one.fullName() == other.fullName()
 
 
 def find_shown(node: nuke.Node) -> Version:

@@ -37,7 +37,7 @@ __all__ = ["frame_digests"]
 
 _SAME_FRAME_CLASSES = """
     Add AddChannels AddMix AdjBBox Assert BlackOutside Blur ChannelMerge CheckerBoard2 Clamp ColorBars ColorCorrect
-    ColorLookup ColorMatrix ColorWheel Colorspace Constant ContactSheet Convolve2 Copy CopyBBox CopyMetaData CornerPin2D
+    ColorLookup ColorMatrix ColorWheel Colorspace Constant Convolve2 Copy CopyBBox CopyMetaData CornerPin2D
     Crop Defocus Difference Dilate Dissolve Dot EdgeBlur EdgeExtend Emboss Erode Expression Fill FilterErode Gamma Glow2
     Grade Grain2 Grid Group HueCorrect HueShift IDistort Input Invert Keyer Keymix LayerContactSheet Log2Lin Matrix
     Median Merge Merge2 MergeExpression Mirror Mirror2 ModifyMetaData Multiply NoOp Noise OCIOCDLTransform

@@ -81,6 +81,10 @@ class Version:
         """Return its Shot as JSON data; empty if the file cannot be read."""
         return _read_json(self.shot_file)
 
+    def made_from(self) -> str:
+        """Return the `stamp` of the files that its Shot reads, as they were then; "" if that is not known."""
+        return str(_read_json(self.shot_file.with_name(_MADE_FROM_FILE)).get("inputs", ""))
+
     def keyframes(self) -> tuple[int, ...]:
         """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""
         shot = self.shot()

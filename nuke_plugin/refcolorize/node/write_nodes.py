@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import nuke
 
-__all__ = ["writes_below"]
+__all__ = ["reaches", "writes_below"]
 
 
 def writes_below(node: nuke.Node) -> list[str]:
@@ -13,7 +15,21 @@ def writes_below(node: nuke.Node) -> list[str]:
     Args:
         node: The node to start from.
     """
-    writes: set[str] = set()
+    return sorted({below.name() for below in _nodes_below(node) if _is_renderable(below)})
+
+
+def reaches(node: nuke.Node, write: nuke.Node) -> bool:
+    """Return whether a node's picture reaches a Write, wherever that is.
+
+    Args:
+        node: The node to start from.
+        write: The Write.
+    """
+    return any(below.fullName() == write.fullName() for below in _nodes_below(node))
+
+
+def _nodes_below(node: nuke.Node) -> Iterator[nuke.Node]:
+    """Yield the nodes that a node's picture reaches, each once; out of groups, not into them."""
     visited = {node.fullName()}
     pending = [node]
     while pending:
@@ -25,9 +41,7 @@ def writes_below(node: nuke.Node) -> list[str]:
             if other.fullName() not in visited:
                 visited.add(other.fullName())
                 pending.append(other)
-                if _is_renderable(other):
-                    writes.add(other.name())
-    return sorted(writes)
+                yield other
 
 
 def _is_renderable(node: nuke.Node) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nuke
 
+from ..jobs.freshness import split_status
 from ..jobs.running_tasks import find_running
 from ..node import keyframes, node_results, nodes
 from ..node.frame_names import same_files
@@ -34,11 +35,16 @@ def read_node(node: nuke.Node) -> NodeState:
         node: A RefColorize node.
     """
     first, last = _frame_range(node)
+    plate = node.input(0)
+    plate_range = _plate_range(plate) if plate is not None else None
+    status, preview, stale = split_status(str(node["status"].value()))
     keys = tuple(Keyframe(frame, used) for frame, used in keyframes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
-        shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node)),
-        status=node["status"].value(),
+        shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node), plate_range),
+        status=status,
+        preview=preview,
+        stale=stale,
         job=node["job"].value(),
         version=node["version"].value(),
         plate=node.input(0) is not None,
@@ -105,15 +111,16 @@ def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
     """
     chosen = node["version"].value()
     shown = node_results.shown_path(node) if chosen != "none" else ""  # a copy shows a version of its original
+    stale = split_status(str(node["status"].value()))[2]
     versions = sorted(node_results.versions(node), key=lambda version: -version.number)
     return tuple(
-        _version_row(version, used=version.name == chosen and same_files(version.path, shown))
+        _version_row(version, used=version.name == chosen and same_files(version.path, shown), stale=stale)
         for version in versions
         if version.is_offered
     )
 
 
-def _version_row(version: Version, *, used: bool) -> VersionRow:
+def _version_row(version: Version, *, used: bool, stale: str) -> VersionRow:
     confidence = version.confidence().values()
     return VersionRow(
         version.number,
@@ -122,6 +129,7 @@ def _version_row(version: Version, *, used: bool) -> VersionRow:
         used=used,
         missing=max(0, len(confidence) - version.frames),
         working=find_running(version.path) is not None,
+        stale=stale if used else "",
         keys=version.keyframes(),
         confidence=sum(confidence) / len(confidence) if confidence else None,
         comment=version.comment(),

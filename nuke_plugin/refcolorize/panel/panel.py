@@ -22,7 +22,7 @@ import nuke
 from ..core import server
 from ..host.main_thread import is_rendering
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..jobs import audience
+from ..jobs import audience, freshness
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.running_tasks import is_busy, wants_core
@@ -82,6 +82,7 @@ class Panel(PanelActions):
         self.nodes.activated.connect(self._show_listed_node)
         self.create_node.clicked.connect(self._create_node)
         self.colorize.clicked.connect(self._colorize_or_cancel)
+        self.leave_preview.clicked.connect(self._leave_preview)
         self.references.frame_chosen.connect(self._go_to)
         self.references.key_added.connect(self._add_key)
         self.references.key_removed.connect(self._remove_key)
@@ -146,6 +147,7 @@ class Panel(PanelActions):
         if node is not None:
             shown_version.leave_withdrawn(node)
             output_note.follow(node)
+            freshness.follow(node)
         self._show_node(read_node(node) if node is not None else None)
 
     def _first_node(self) -> nuke.Node | None:
@@ -169,6 +171,7 @@ class Panel(PanelActions):
             self._link.watch(node.job if node else "", node.frames_path if node else "")
         if node is not None:
             self.status.setText(node.status)
+        self.leave_preview.setVisible(bool(node and node.preview))
         self._show_job()
 
     def _list_nodes(self) -> None:
@@ -262,7 +265,8 @@ class Panel(PanelActions):
             self._show_versions(node, own)
         if self._run_of_error != (job, self._is_working):
             self._error = ""  # it was about the time before this run
-        note = note_text(node.status if node else "", self._error, own)
+        marks = (node.preview, node.stale) if node else ()
+        note = note_text(node.status if node else "", self._error, own, marks=marks)
         self.note.setText(note)
         self.note.setVisible(bool(note))
 
@@ -276,7 +280,8 @@ class Panel(PanelActions):
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
         changed = 0 if self._is_working else own.changed
-        state = (node.name, node.job, node.version, job["state"] if job else "", tenths, self._is_working, changed)
+        run = (job["state"] if job else "", tenths, self._is_working, changed)
+        state = (node.name, node.job, node.version, node.stale, *run)
         shown = self._shown_node()
         if state != self._versions_state and shown is not None:
             self._versions_state = state

@@ -85,8 +85,8 @@ class PanelActions(PanelFace):
 
     def _add_key(self, frame: int) -> None:
         def add(node: nuke.Node) -> None:
+            keyframes.add_key_of_plate(node, frame)
             nuke.frame(frame)
-            keyframes.add_key(node, frame)
 
         self._change(f"Add keyframe {frame}", add)
 
@@ -121,6 +121,14 @@ class PanelActions(PanelFace):
             self._cancel_node()
         else:
             self._run_on_node(lambda node: _press(node, "colorize"), once="colorize")
+
+    def _leave_preview(self) -> None:
+        def leave(node: nuke.Node) -> None:
+            if "leave_preview" not in node.knobs():  # one of an earlier plug-in
+                raise RefColorizeError(f"{node.name()}: choose a version in the list below, and press Use.")
+            _press(node, "leave_preview")
+
+        self._run_on_node(leave, once="leave preview")
 
     def _cancel_node(self) -> None:
         node = self._shown_node()

@@ -34,6 +34,8 @@ class PanelFace(QtWidgets.QWidget):
         self.status = WrappedText()
         self.colorize = QtWidgets.QPushButton()
         self.show_working(is_working=False)
+        self.leave_preview = QtWidgets.QPushButton("Leave preview")
+        self.leave_preview.setToolTip("Show the version again at the frames that a preview was laid over.")
         self.note = WrappedText()
         self.note.set_color(QtGui.QColor("#f0b45a"))
         self.empty = QtWidgets.QLabel(hint_text(None))
@@ -56,7 +58,8 @@ class PanelFace(QtWidgets.QWidget):
 
     def _lay_out(self) -> None:
         head = WrapRow()
-        head.add(self.nodes, self.colorize)
+        head.add(self.nodes, self.colorize, self.leave_preview)
+        self.leave_preview.hide()
         self._node_section = QtWidgets.QWidget()
         node_column = _column(self._node_section)
         for part in (head, self.status, self.references):

@@ -97,7 +97,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.line.show_shot(node.shot)
         key = node.shot.key()
         self.add.setText(f"Add keyframe at {node.shot.frame}")
-        self.add.setEnabled(key is None)
+        self.add.setEnabled(key is None and node.shot.is_in_plate)
         self.remove.setEnabled(key is not None)
         self.toggle.setEnabled(key is not None)
         self.toggle.setText("Switch on" if key and not key.used else "Switch off")

@@ -39,6 +39,7 @@ class ShotState:
         frame: The current frame (the play head), inside or outside first..last.
         keys: The keyframes, in ascending order.
         swatches: The frames that have swatches, in ascending order.
+        plate: The first and last frame of the plate; None if it is not known.
     """
 
     first: int
@@ -46,6 +47,12 @@ class ShotState:
     frame: int
     keys: tuple[Keyframe, ...] = ()
     swatches: tuple[int, ...] = ()
+    plate: tuple[int, int] | None = None
+
+    @property
+    def is_in_plate(self) -> bool:
+        """Return whether the plate has the current frame, as far as is known."""
+        return self.plate is None or self.plate[0] <= self.frame <= self.plate[1]
 
     def key(self) -> Keyframe | None:
         """Return the keyframe at the current frame; None if there is none."""
@@ -60,6 +67,8 @@ class NodeState:
         name: Its full name.
         shot: Its frame range and keyframes.
         status: Its status line.
+        preview: Where previews lie over its version, and how to be rid of them; "" for nowhere.
+        stale: What has changed since the version that it shows was made, and what to do; "" for nothing.
         job: The id of the job of its last Colorize; "" for none.
         version: The version it shows, as in the knob: v001, "preview" or "none".
         plate: Whether the input plate is connected.
@@ -72,6 +81,8 @@ class NodeState:
     name: str
     shot: ShotState
     status: str = ""
+    preview: str = ""
+    stale: str = ""
     job: str = ""
     version: str = ""
     plate: bool = True
@@ -166,6 +177,7 @@ class VersionRow:
         thumbnail: A small JPEG of its middle frame; "" for none.
         missing: How many frames that the core had finished are no longer on disk.
         working: Whether this Nuke follows a run that writes it, which may still wait in the queue.
+        stale: What has changed since it was made, if the node shows it; "" for nothing.
     """
 
     number: int
@@ -178,6 +190,7 @@ class VersionRow:
     thumbnail: str = ""
     missing: int = 0
     working: bool = False
+    stale: str = ""
 
 
 @dataclass(frozen=True)

@@ -229,8 +229,9 @@ class _List(QtWidgets.QTreeWidget):
 
 
 def _version_text(row: VersionRow, *, is_whole: bool) -> str:
-    """Return the name of a version with a remark; without room "!" for missing frames, and bold type for "in use"."""
-    remark = "in use" if row.used and is_whole else ""
+    """Return the name of a version with a remark; without room "!" for a warning, and bold type for "in use"."""
+    remark = "" if not row.used else "out of date" if row.stale else "in use"
+    remark = remark if is_whole or not remark else "!" if row.stale else ""
     if not row.frames or row.missing:
         remark = "!" if not is_whole else "frames missing" if row.frames else "no frames"
     return f"v{row.number:03d}  {remark}".rstrip()
@@ -249,6 +250,7 @@ def _tooltip(row: VersionRow) -> str:
         f"v{row.number:03d}, {count_of(row.frames, 'frame')}, {row.written}",
         f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
         "" if row.frames else _NO_FRAMES_YET if row.working else _NO_FRAMES,
+        row.stale,
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

@@ -102,17 +102,18 @@ def _state_text(job: Mapping[str, Any]) -> str:
     return f"{job['done']} of {job['total']}"
 
 
-def note_text(status: str, error: str, snapshot: Snapshot) -> str:
+def note_text(status: str, error: str, snapshot: Snapshot, *, marks: Sequence[str] = ()) -> str:
     """Return what the status line does not say already, one a line; "" for nothing.
 
     Args:
         status: The node's status line, which the panel shows.
         error: Why the last action of the panel failed; "" for no error.
         snapshot: The core's answers, with the error and the warnings of the node's job.
+        marks: `NodeState.preview` and `NodeState.stale`.
     """
     job = snapshot.own_job()
     failure = (job["error"] or "") if job and not _has_succeeded_since(job, snapshot.jobs) else ""
-    lines = [error, failure, *snapshot.warnings]
+    lines = [error, *marks, failure, *snapshot.warnings]
     return "\n".join(line for line in dict.fromkeys(lines) if line and line.rstrip(".") not in status)
 
 

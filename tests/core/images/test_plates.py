@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import pytest
 from picture_files import SUFFIXES, cineon, exr_attribute, luminance_chroma, picture, save, truncate, zeros_of_16k
 
 from stcolor_core.errors import ColorError, PlateError
-from stcolor_core.images import opening, plates
+from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.picture_text import one_line
 
@@ -464,3 +465,25 @@ def test_a_png_whose_text_alone_is_damaged_is_read(tmp_path: Path) -> None:
     text = struct.pack(">I", 4) + b"tEXta\0bc" + b"\0\0\0\0"  # with a wrong checksum
     path.write_bytes(data[:place] + text + data[place:])
     assert plates.read(path, frame=1).shape == (13, 17)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "says_something"),
+    [
+        pytest.param(lambda plane: plane, False, id="empty"),
+        pytest.param(lambda plane: plane + 1, False, id="whole"),
+        pytest.param(lambda plane: plane + 0.5, False, id="half everywhere"),
+        pytest.param(lambda plane: np.where(np.indices(plane.shape).sum(axis=0) == 0, 1, plane), False, id="one stray"),
+        pytest.param(lambda plane: np.where(np.indices(plane.shape).max(axis=0) < 4, 1, plane), True, id="small patch"),
+        pytest.param(lambda plane: np.where(np.indices(plane.shape)[1] < 50, 0.5, plane), True, id="half of it"),
+    ],
+)
+def test_an_alpha_that_is_the_same_everywhere_but_for_stray_pixels_says_nothing(
+    alpha: Callable[[np.ndarray], np.ndarray], says_something: bool, tmp_path: Path
+) -> None:
+    plane = alpha(np.zeros((80, 100), np.float32)).astype(np.float32)
+    path = tmp_path / "key.exr"
+    frame_files.write_frame(path, {name: (plane if name == "A" else 0 * plane, "float") for name in "RGBA"})
+    picture = plates.read_alpha(path)
+    assert picture is not None
+    assert (plates.alpha_plane(picture) is not None) == says_something

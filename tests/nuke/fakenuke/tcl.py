@@ -68,6 +68,8 @@ def number(path: str, node: Node, frame: float) -> float:
 
     if path in ("frame", "x", "t"):
         return frame
+    if path == "$gui":
+        return float(node._session.gui)
     knob, field = find_knob(path, node)
     if not isinstance(knob, Array_Knob):
         raise ValueError(f"{path!r} is no number")

@@ -131,13 +131,14 @@ def test_a_preview_shows_one_frame_and_keeps_the_versions(comp: Comp, render: An
     comp.nuke.frame(1005)
     render.preview(comp.node)
     assert comp.frames("preview") == [1005]
-    assert comp.node["version"].value() == "preview"
-    assert comp.node["version"].values() == ["none", "v001", "preview"]
-    read = comp.node.node("Result")
+    assert comp.node["version"].value() == "v001"
+    assert comp.node["version"].values() == ["none", "v001"]
+    assert comp.status == "preview is done: 1 frame. PREVIEW: frame 1005 over v001. Leave preview goes back to v001"
+    read = comp.node.node("Previewed")
     assert (read["first"].value(), read["last"].value()) == (1005, 1005)
-    from refcolorize.node import node_results
+    from refcolorize.node import previews
 
-    node_results.use_version(comp.node, 1)
+    previews.leave(comp.node)
     assert (read["first"].value(), read["last"].value()) == (1001, 1006)
 
 

@@ -14,7 +14,7 @@ from comp import PLUGIN, Comp, make_comp
 
 from stcolor_core.images import frame_files
 
-pytestmark = pytest.mark.usefixtures("state")
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("state")]  # no render without a GUI has a comparison
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, co
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
     knobs = r"^ (addUserKnob \{\d+ )?(compare|wipe|compare_file|unique_id)\b.*\n"
-    text = re.sub(knobs, "", text, flags=re.MULTILINE).replace("{{parent.compare>0}}", "0")
+    text = re.sub(knobs, "", text, flags=re.MULTILINE).replace("{{$gui*(parent.compare>0)}}", "0")
     script = comp.folder / "old.nk"
     script.write_text(text.replace("\\[value parent.compare_file]", "nothing"), encoding="utf-8")
     nuke.scriptOpen(script.as_posix())

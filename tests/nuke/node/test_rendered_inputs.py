@@ -189,8 +189,3 @@ def test_with_metadata_every_channel_is_written_as_float(nuke: Any, comp: Comp, 
     from stcolor_core.method.tracking.mattes import read_matte
 
     assert read_matte(found, plate=found, size=(64, 96)).names == ("coat", "sky")
-
-
-def test_consecutive_frames_are_rendered_in_one_call(inputs: Any) -> None:
-    assert inputs.frame_ranges([]) == []
-    assert inputs.frame_ranges([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]

@@ -194,7 +194,7 @@ WRONG: dict[str, tuple[Callable[[Comp], object], str]] = {
     "key outside": (lambda comp: comp.plate["last"].setValue(1003), r"key at frame 1004 is outside .*1001-1003"),
     "no range": (lambda comp: comp.node["frame_range"].setValue("all"), "'all' is not readable. Write it like"),
     "frames outside": (lambda comp: comp.node["frame_range"].setValue("1000-1002"), "Frame 1000 .* outside"),
-    "never saved": (lambda comp: comp.node["output_folder"].setValue("here"), "Save it first"),
+    "never saved": (lambda comp: comp.nuke.root()["name"].setValue(""), "Save it first"),
 }
 
 
@@ -258,3 +258,39 @@ def test_a_version_is_of_the_view_that_was_asked_for_although_another_is_shown_b
     nuke_session.view = "right"
     assert "/left/" in shots.claim(comp.node, request).path
     assert "/left/" in shots.preview_shot(comp.node, request)["output"]["path"]
+
+
+@pytest.mark.parametrize("folder", ["", "relative/colour", "~/colour"])
+def test_an_output_folder_that_is_no_full_path_is_named(comp: Comp, folder: str) -> None:
+    from refcolorize.errors import RefColorizeError
+    from refcolorize.node import shots
+
+    comp.node["output_folder"].setValue(folder)
+    with pytest.raises(RefColorizeError, match=f"output folder '{folder}' is no full path. Give one from the root"):
+        shots.build(comp.node)
+
+
+@pytest.mark.parametrize("knob", ["exposure", "keep_chroma"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_knob_that_is_no_number_is_named(comp: Comp, knob: str, value: float) -> None:
+    from refcolorize.errors import RefColorizeError
+    from refcolorize.node import shots
+
+    comp.node[knob].setValue(value)
+    with pytest.raises(RefColorizeError, match=rf"{knob.replace('_', ' ')} is (inf|nan)\. Set it to a number"):
+        shots.build(comp.node)
+
+
+@pytest.mark.parametrize("frame", [1, 1000, 1007])
+def test_a_key_outside_the_plate_is_not_added(nuke: Any, comp: Comp, frame: int) -> None:
+    from refcolorize.errors import RefColorizeError
+    from refcolorize.node import keyframes
+
+    before = keyframes.all_keys(comp.node)
+    nuke.frame(frame)
+    with pytest.raises(RefColorizeError, match=rf"Frame {frame} is outside the plate \(1001-1006\)"):
+        comp.node["add_key"].execute()
+    assert keyframes.all_keys(comp.node) == before
+    nuke.frame(1006)
+    comp.node["add_key"].execute()
+    assert 1006 in keyframes.all_keys(comp.node)

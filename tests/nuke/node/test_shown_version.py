@@ -118,7 +118,7 @@ def test_bake_replaces_the_node_everywhere_in_one_undo_step(nuke: Any, comp: Com
 
 def test_bake_without_nodes_below_makes_nothing(nuke: Any, comp: Comp) -> None:
     from refcolorize.errors import RefColorizeError
-    from refcolorize.node.shown_version import bake
+    from refcolorize.node.baking import bake
 
     with pytest.raises(RefColorizeError, match=r"Nothing is connected to RefColorize1\. Press Create Read"):
         bake(comp.node)

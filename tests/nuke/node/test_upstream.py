@@ -268,3 +268,10 @@ def test_a_script_of_thousands_of_nodes_has_a_digest(nuke: Any, comp: Comp) -> N
     for _ in range(1500):
         end = nuke.nodes.Dot(inputs=[end])
     assert frame_digests(end, FRAMES) is not None
+
+
+@pytest.mark.parametrize("name", ["ContactSheet", "TimeOffset", "FrameHold", "FrameBlend", "Retime", "AppendClip"])
+def test_a_class_whose_knobs_choose_other_frames_counts_as_reading_all_of_them(name: str, nuke: Any) -> None:
+    from refcolorize.node import upstream
+
+    assert name not in upstream._SAME_FRAME

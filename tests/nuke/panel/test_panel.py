@@ -234,3 +234,24 @@ def test_nothing_of_a_closed_script_is_shown_for_a_node_of_the_same_name(make_pa
     assert nodes.create().fullName() == name
     assert reference_check.last_flaws(name) is None
     assert panel._pictures == {}
+
+
+def test_a_preview_is_told_loudly_and_left_with_one_click(
+    make_panel: Any, node: Any, nuke: Any, tmp_path: Path
+) -> None:
+    from refcolorize.node import node_results, previews
+
+    node["output_folder"].setValue(tmp_path.as_posix())
+    for name in ("v001", "preview"):
+        folder = tmp_path / "RefColorize1" / name
+        folder.mkdir(parents=True)
+        (folder / f"RefColorize1_{name}.1004.exr").touch()
+    node_results.use_version(node, 1)
+    panel = make_panel()
+    assert not panel.leave_preview.isVisible()
+    previews.show(node, 1004)
+    wait_until(lambda: panel.leave_preview.isVisible())
+    assert panel.note.text() == "PREVIEW: frame 1004 over v001. Leave preview goes back to v001."
+    panel.leave_preview.click()
+    wait_until(lambda: not panel.leave_preview.isVisible())
+    assert previews.frames(node) == [] and panel.note.text() == ""

@@ -376,3 +376,12 @@ def test_a_row_that_python_has_released_still_has_a_size_for_qt() -> None:
     vars(row).clear()
     assert (row.heightForWidth(100), row.sizeHint().width()) == (0, 0)
     row.event(QtCore.QEvent(QtCore.QEvent.Type.LayoutRequest))
+
+
+def test_no_keyframe_is_offered_outside_the_plate() -> None:
+    box = ReferencesBox()
+    for frame, is_offered in ((1, False), (1001, True), (1006, True), (1007, False)):
+        box.show_node(NodeState("R", ShotState(1003, 1004, frame, plate=(1001, 1006))))
+        assert box.add.isEnabled() == is_offered
+    box.show_node(NodeState("R", ShotState(1003, 1004, 1)))
+    assert box.add.isEnabled(), "the plate is not known"

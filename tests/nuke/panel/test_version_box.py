@@ -116,6 +116,15 @@ def test_a_version_whose_run_goes_on_is_not_said_to_have_failed() -> None:
     assert "a frame yet" not in second
 
 
+def test_a_version_in_use_that_is_out_of_date_says_so_and_why() -> None:
+    box = VersionBox()
+    box.show_versions([VersionRow(2, 50, "", used=True, stale="OUT OF DATE: plate 1002."), VersionRow(1, 50, "")])
+    item = box.list.topLevelItem(0)
+    assert item.text(0) == "v002  out of date"
+    assert "plate 1002" in item.toolTip(0)
+    assert box.list.topLevelItem(1).text(0) == "v001"
+
+
 def test_a_version_says_how_many_frames_it_misses() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(1, 49, "", used=True, missing=1)])

@@ -111,6 +111,7 @@ def test_each_warning_of_the_job_is_shown_once_after_the_reason_of_its_failure()
     jobs = (job("a", "failed", error="Disk full."), job("b", "failed", error="Not mine."))
     assert note_text("", "", Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
     assert note_text("", "", Snapshot("c", jobs=jobs)) == ""
+    assert note_text("", "", Snapshot("c", jobs=jobs), marks=("", "OUT OF DATE.")) == "OUT OF DATE."
 
 
 def test_the_note_does_not_say_again_what_the_status_line_says() -> None:

@@ -152,7 +152,13 @@ ACTIONS = {
     ),
 }
 _WITHOUT_NUKE = {"_cancel_job", "_start_core", "_stop_core", "_show_log", "_open_page"}
-_TESTED_APART = {"_colorize_or_cancel", "_list_nodes", "_refresh", "_take_updates"}  # below, and in test_panel.py
+_TESTED_APART = {
+    "_leave_preview",
+    "_colorize_or_cancel",
+    "_list_nodes",
+    "_refresh",
+    "_take_updates",
+}  # below, and in test_panel.py
 
 
 def test_every_action_of_the_panel_is_tested_here() -> None:

@@ -1,0 +1,121 @@
+"""Keep a mark in a node's status line while its version is out of date, or a preview lies over it. Main thread only.
+
+A look at the files may take long on a slow disk, so it is repeated the more seldom the longer it takes.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import nuke
+
+from ..host.main_thread import call_later, is_rendering
+from ..node import keyframes, nodes, out_of_date, previews
+from ..node.shots import METHOD_KNOBS
+from .running_tasks import is_busy
+
+__all__ = ["follow", "follow_at_once", "forget", "split_status", "ui_updated"]
+
+_LEAST_SECONDS = 3.0  # between two looks while nothing is changed in the node
+_SHARE, _SHARE_AFTER_CHANGE = 50, 10  # how many times as long as a look takes, no other one follows
+_STALE = ("OUT OF DATE: ", "ANOTHER SHOT: ")  # how the line of `out_of_date.describe` begins; it stands last
+_KNOBS = (
+    *METHOD_KNOBS,
+    *("version", "result_file", "use_result", "frame_range", "view", "colorspace", "exposure", "keyframe_alpha"),
+    *("still1", "still2", "still3", "swatches", "use_matte"),
+)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The last look at a node's version: the node's values then, when it ended, and how long it took in seconds."""
+
+    values: tuple[object, ...]
+    ended: float
+    took: float
+
+
+_looks: dict[str, _Look] = {}  # by the node's full name
+
+
+def forget() -> None:
+    """Forget the last looks, because the script is closed."""
+    _looks.clear()
+
+
+def follow(node: nuke.Node) -> None:
+    """Look whether the shown version is out of date, unless that was done a moment ago, and mark the status line.
+
+    Args:
+        node: A RefColorize node.
+    """
+    if _is_due(node):
+        follow_at_once(node)
+
+
+def follow_at_once(node: nuke.Node) -> None:
+    """Look whether the shown version is out of date, and mark the status line. It waits for a task of the node to end.
+
+    Args:
+        node: A RefColorize node.
+    """
+    if is_busy(str(node.fullName())):
+        return
+    values, began = _values(node), time.monotonic()
+    mark = " ".join(text for text in (previews.describe(node), out_of_date.describe(node)) if text)
+    ended = time.monotonic()
+    _looks[str(node.fullName())] = _Look(values, ended, ended - began)
+    status = str(node["status"].value())
+    told, *marks = split_status(status)
+    if mark or any(marks):
+        nodes.set_status(node, " ".join(text for text in (_with_full_stop(told), mark) if text))
+
+
+def split_status(status: str) -> tuple[str, str, str]:
+    """Return the parts of a status line: of the last job, of previews, and of an old version; "" for each it lacks.
+
+    Args:
+        status: The node's status line.
+    """
+    stale = next((found + rest for _, found, rest in map(status.partition, _STALE) if found), "")
+    told, found, rest = status[: len(status) - len(stale)].partition(previews.MARK)
+    return (told.strip() if found or stale else told), (found + rest).strip(), stale
+
+
+def ui_updated() -> None:
+    """Look at a node some time after something has changed; a callback for nuke.addUpdateUI."""
+    node = nuke.thisNode()
+    if nodes.is_refcolorize(node) and not is_rendering() and _is_due(node):
+        call_later(lambda: _follow_if_there(node), key=("freshness", str(node.fullName())))
+
+
+def _follow_if_there(node: nuke.Node) -> None:
+    with suppress(ValueError):  # Nuke raises it for a deleted node
+        follow(node)
+
+
+def _with_full_stop(text: str) -> str:
+    return f"{text}." if text and not text.endswith((".", "!", "?")) else text
+
+
+def _is_due(node: nuke.Node) -> bool:
+    last = _looks.get(str(node.fullName()))
+    if last is None:
+        return True
+    passed = time.monotonic() - last.ended
+    if passed > max(_LEAST_SECONDS, _SHARE * last.took):
+        return True
+    return passed > _SHARE_AFTER_CHANGE * last.took and _values(node) != last.values
+
+
+def _values(node: nuke.Node) -> tuple[object, ...]:
+    """Return what decides the colour and can be known without a look at the disk."""
+    inputs = [node.input(index) for index in range(node.inputs())]
+    return (
+        *(str(node[name].value()) for name in _KNOBS if name in node.knobs()),
+        tuple(keyframes.all_keys(node).items()),
+        *("" if each is None else each.fullName() for each in inputs),
+        tuple(previews.frames(node)),
+    )
