@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
         StcolorError: If a file cannot be read or written.
     """
     from stcolor_core.film.plan_files import load_plan, save_plan
+    from stcolor_core.film.plate_changes import describe_changes, require_plates, thumbnails
     from stcolor_core.film.scenes import look_at_scenes, make_plan
 
     limit_threads()
@@ -117,6 +118,9 @@ def run(options: argparse.Namespace) -> int:
                 "There is nothing to do. Give --plate or --shots to make a plan, or --storyboard to draw one."
             )
         plan = load_plan(options.plan)
+        require_plates(plan)
+        for line in describe_changes(plan):
+            warn(line)
         looks = look_at_scenes(plan, warn=warn)
         _draw(options, plan, looks)
         return 0
@@ -128,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or "out/{scene}.####.exr"
     plan, looks = make_plan(plates, stretches, output=output, stills=options.stills, warn=warn)
     proposals = _draw(options, plan, looks)
+    plan = replace(plan, made_from=thumbnails(plan))
     save_plan(plan, options.plan, notes=_notes(plan, proposals))
     first = _first_to_paint(proposals) if options.storyboard else "--storyboard shows which frames to paint first."
     counts = [(len(plan.scenes), "scene"), (len(plan.group_names), "group"), (len(plan.dissolves), "dissolve")]

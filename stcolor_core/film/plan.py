@@ -138,6 +138,8 @@ class FilmPlan:
         method: The settings of the colourisation, for all scenes; cuts are the plan's.
         provenance: As for `Output`.
         ocio: As for `Shot`.
+        made_from: Plate -> frame -> what it showed when the plan was made, as `plate_changes` writes it; empty for a
+            plan that does not say it.
     """
 
     version: int = VERSION
@@ -150,6 +152,7 @@ class FilmPlan:
     method: Method = field(default_factory=Method)
     provenance: bool = True
     ocio: str | None = None
+    made_from: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(

@@ -36,6 +36,8 @@ _COMMENTS = {
     "scenes": "Merge two scenes: give one all the frames, delete the other. Split one: two entries with a part each.\n"
     "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well.",
     "dissolves": "The frames between two scenes that mix both.",
+    "made_from": "What the first and last frame of each scene showed when the plan was made. It tells a plate that was\n"
+    "# delivered again with other cuts; leave it as it is.",
 }
 
 
@@ -80,6 +82,10 @@ def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> st
             note = f"  # {notes[name]}" if part == "groups" and name in notes else ""
             key = yaml.safe_dump(name, default_flow_style=True).split("\n")[0]
             lines.append(f"  {key}: {text.strip()}{note}\n")
+    if plan.made_from:
+        shown = {name: dict(frames) for name, frames in plan.made_from.items()}
+        text = yaml.safe_dump({"made_from": shown}, sort_keys=False, allow_unicode=True, default_flow_style=False)
+        lines.append(f"\n# {_COMMENTS['made_from']}\n{text}")
     return "".join(lines)
 
 

@@ -19,6 +19,7 @@ from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plate_changes import describe_changes, require_plates
 from stcolor_core.film.progress import SceneProgress, describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import FilmKeys, SceneShot, find_keys
@@ -176,8 +177,14 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
     Raises:
         StcolorError: If the report cannot be made, for a fault that is not one scene's alone.
     """
+    require_plates(plan)
     keys = find_keys(plan)
-    shots, mixed = film_shots(plan, warn=warn) if keys.scenes else (_bare(plan.scenes), _bare(plan.dissolves))
+    if keys.scenes:
+        shots, mixed = film_shots(plan, warn=warn)
+    else:
+        shots, mixed = _bare(plan.scenes), _bare(plan.dissolves)
+        for line in describe_changes(plan):
+            warn(line)
     progress = {each.name: each for each in read_progress(plan, shots, mixed)}
     scenes = [
         SceneReport(name, scene.group, len(plan.frames(name)), state.done, len(keys.of_scene(name)), state.confidence)
