@@ -17,8 +17,17 @@ import yaml
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.atomic import named_path
-from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, PlanMistake
+from stcolor_core.film.plan import (
+    FilmDissolve,
+    FilmGroup,
+    FilmPlan,
+    FilmPlate,
+    FilmScene,
+    PlanMistake,
+    map_plan_paths,
+)
 from stcolor_core.film.yaml_files import describe_mistake, name_line, numbers_to_text, parse_yaml, read_text
+from stcolor_core.shots.own_folder import from_folder_of, to_folder_of
 from stcolor_core.shots.settings import Method
 
 if TYPE_CHECKING:
@@ -36,13 +45,13 @@ _COMMENTS = {
     "scenes": "Merge two scenes: give one all the frames, delete the other. Split one: two entries with a part each.\n"
     "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well.",
     "dissolves": "The frames between two scenes that mix both.",
-    "made_from": "What the first and last frame of each scene showed when the plan was made. It tells a plate that was\n"
-    "# delivered again with other cuts; leave it as it is.",
+    "made_from": "What the first and last frame of each scene showed when the plan was made, to tell a plate that is\n"
+    "# delivered again with other cuts. Leave it as it is.",
 }
 
 
 def save_plan(plan: FilmPlan, path: Path, *, notes: Mapping[str, str] | None = None) -> None:
-    """Write a plan to a file, completely or not at all.
+    """Write a plan to a file, completely or not at all. Paths from the current folder become ones from the file's.
 
     Args:
         plan: The plan.
@@ -53,7 +62,9 @@ def save_plan(plan: FilmPlan, path: Path, *, notes: Mapping[str, str] | None = N
         OutputError: If the file cannot be written.
     """
     with named_path(path, "plan") as partial:
-        partial.write_text(format_plan(plan, notes=notes), encoding="utf-8", newline="\n")
+        partial.write_text(
+            format_plan(map_plan_paths(plan, to_folder_of(path)), notes=notes), encoding="utf-8", newline="\n"
+        )
 
 
 def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> str:
@@ -90,7 +101,7 @@ def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> st
 
 
 def load_plan(path: Path) -> FilmPlan:
-    """Read a plan.
+    """Read a plan. Its relative paths are made paths for the current folder (`own_folder`).
 
     Args:
         path: The file.
@@ -101,7 +112,9 @@ def load_plan(path: Path) -> FilmPlan:
     Raises:
         BadRequest: If the file cannot be read or is not a plan; the message names the file, the line and the remedy.
     """
-    return parse_plan(read_text(path, kind="plan"), label=str(path))
+    plan = parse_plan(read_text(path, kind="plan"), label=str(path))
+    inputs = [path for plate in plan.plates.values() for path in (plate.path, plate.keys) if path is not None]
+    return map_plan_paths(plan, from_folder_of(path, inputs))
 
 
 def parse_plan(text: str, *, label: str = "the plan") -> FilmPlan:

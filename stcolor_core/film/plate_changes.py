@@ -30,8 +30,8 @@ from stcolor_core.plurals import count_of
 __all__ = ["describe_changes", "find_changed", "require_plates", "thumbnails"]
 
 _ROWS, _COLUMNS = 6, 8  # of a thumbnail
-# correlation of two thumbnails from which they show the same; on 53 clips of footage 2 in 1,000 pairs of other clips reach
-# it, and all pictures that were graded (0.95 at least), cropped by 3 % (0.96) or had grain or JPEG added (0.99)
+# Correlation of two thumbnails from which they show the same. On 53 clips of footage 2 in 1,000 pairs of other clips
+# reach it, and all pictures that were graded (0.95 at least), cropped by 3 % (0.96) or had grain or JPEG added (0.99).
 _ALIKE = 0.85
 _FLAT = 1.5  # standard deviation of L* up to which a thumbnail has nothing to correlate
 _FLAT_CHANGE = 5.0  # ...and by which that of the other must be more to be another picture
