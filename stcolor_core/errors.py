@@ -20,6 +20,7 @@ __all__ = [
     "PlateError",
     "ScratchLimit",
     "StcolorError",
+    "UnknownSpace",
     "one_line",
     "require",
 ]
@@ -70,6 +71,10 @@ class PlateError(StcolorError):
 
 class ColorError(StcolorError):
     """A colour space or OpenColorIO config is unknown or broken."""
+
+
+class UnknownSpace(ColorError, BadRequest):
+    """The request names a colour space or view that the config does not have, or none where one is needed."""
 
 
 class DeviceMemoryError(StcolorError):

@@ -23,9 +23,10 @@ from stcolor_core.shots.shot import Shot
 
 __all__ = ["Pace", "SceneProgress", "describe_duration", "measure_pace", "read_progress"]
 
-# A gap of more than 20 times the middle one is time in which nobody worked, but for one that the start of a scene takes,
-# in seconds: opening its files and, in a new process, loading the networks.
-_PAUSE, _START = 20, 10.0
+# A gap of more than 20 times the middle one is time in which nobody worked, unless a scene's start may take it, in
+# seconds: opening its files and, in a new process, loading the networks.
+_PAUSE = 20
+_START = 10.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,14 @@ def test_the_error_for_an_unknown_space_gives_similar_names_and_the_config(asked
         open_space(asked, config=None)
     assert near in str(refused.value) and "studio-config" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"), [("sRGB", "sRGB - Texture"), ("ACES", "ACEScc"), ("linear rec709", "Linear Rec.709 (sRGB)")]
+)
+def test_the_nearest_name_comes_first_and_a_texture_before_a_display(asked: str, first: str) -> None:
+    with pytest.raises(ColorError, match=re.escape(f"Similar names are '{first}'")):
+        open_space(asked, config=None)
 
 
 def test_the_error_for_a_name_like_no_other_suggests_nothing() -> None:
