@@ -84,12 +84,14 @@ class FilmScene:
         frames: Its frames in Nuke's notation.
         group: The name of the group of scenes that look like it.
         exclude: Keyframes of other scenes that must not colour it, as PLATE:FRAME.
+        grey: Whether it stays grey: it takes no colour, and its keyframes lend none.
     """
 
     plate: str
     frames: str
     group: str
     exclude: tuple[str, ...] = ()
+    grey: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

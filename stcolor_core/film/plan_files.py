@@ -43,7 +43,7 @@ _COMMENTS = {
     "groups": "Scenes that look alike share keyframes. pin: [PLATE:FRAME] colours the whole group first;\n"
     "# exclude: [PLATE:FRAME] keeps a keyframe to its own scene.",
     "scenes": "Merge two scenes: give one all the frames, delete the other. Split one: two entries with a part each.\n"
-    "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well.",
+    "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well; grey: true keeps it grey.",
     "dissolves": "The frames between two scenes that mix both.",
     "made_from": "What the first and last frame of each scene showed when the plan was made, to tell a plate that is\n"
     "# delivered again with other cuts. Leave it as it is.",

@@ -214,14 +214,15 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
 
 
 def _needs_key(plan: FilmPlan, keys: FilmKeys, group: str) -> bool:
-    """Return whether a group has scenes that can hold colour, and no keyframe that lends some.
+    """Return whether a group has scenes that are to have colour and can hold it, and no keyframe that lends some.
 
     What cannot be read counts as holding colour.
     """
-    painted = [(name, key.frame) for name in plan.members(group) for key in keys.of_scene(name)]
+    members = [name for name in plan.members(group) if not plan.scenes[name].grey]
+    painted = [(name, key.frame) for name in members for key in keys.of_scene(name)]
     if any(_can_hold_color(plan, name, (frame,)) for name, frame in painted):
         return False
-    return any(_can_hold_color(plan, name, plan.frames(name)) for name in plan.members(group))
+    return any(_can_hold_color(plan, name, plan.frames(name)) for name in members)
 
 
 def _can_hold_color(plan: FilmPlan, scene: str, frames: tuple[int, ...]) -> bool:
@@ -240,9 +241,9 @@ def _bare(names: Iterable[str]) -> list[SceneShot]:
 
 
 def _describe_group(group: GroupReport) -> Iterator[str]:
-    agree = "not coloured yet, or a single scene" if group.spread is None else f"spread {group.spread:.1f}"
-    keys = count_of(group.keys, "keyframe")
-    yield f"Group {group.name}: {count_of(group.scenes, 'scene')}, {keys}; colours agree: {agree}."
+    agree = "" if group.scenes < 2 else "; colours agree: not known until two of its scenes are coloured"
+    agree = agree if group.spread is None else f"; colours agree: spread {group.spread:.1f}"
+    yield f"Group {group.name}: {count_of(group.scenes, 'scene')}, {count_of(group.keys, 'keyframe')}{agree}."
     for region in group.regions:
         yield (
             f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over "

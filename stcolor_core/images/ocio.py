@@ -90,7 +90,8 @@ def open_space(name: str, *, config: str | None) -> Space:
         config: A config file or the name of a builtin config; None for $OCIO, else the builtin.
 
     Raises:
-        ColorError: If the config has no such space, with similar names; or if the space cannot be converted to Rec.709.
+        UnknownSpace: If the config has no such space, with similar names.
+        ColorError: If the space cannot be converted to Rec.709.
     """
     opened, config_name = open_config(config)
     space = opened.getColorSpace(name)
@@ -100,7 +101,12 @@ def open_space(name: str, *, config: str | None) -> Space:
         raise UnknownSpace(f"Colour space {name!r} is unknown in the config {config_name}. {hint}.")
     try:
         to_linear, from_linear = _processors(opened, space.getName())
-    except _ERRORS as error:
+    except ocio.ExceptionMissingFile as error:
+        raise ColorError(
+            f"Colour space {name!r} of the config {config_name} needs a file that is missing ({_one_line(error)}). "
+            "Put it where the config's search_path leads, or choose another space."
+        ) from None
+    except ocio.Exception as error:
         raise ColorError(
             f"Colour space {name!r} of the config {config_name} cannot be converted to linear Rec.709 "
             f"({_one_line(error)}). Give the config the role aces_interchange or scene_linear, or choose another space."

@@ -115,7 +115,8 @@ class InputSpaces:
             exposure: Stops to add before lightness is taken.
 
         Raises:
-            ColorError: If the colour space is unknown.
+            UnknownSpace: If the colour space is unknown, or none is given where one is needed.
+            ColorError: If the config is missing or damaged.
         """
         file = self._formats[path]
         key = (colorspace, has_plate_type(self._shot.plate.path, path), file.file_format, file.pixel_type, exposure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 
@@ -127,3 +128,15 @@ def test_broken_and_missing_configs_are_reported_in_one_line(tmp_path: Path) -> 
         with pytest.raises(ColorError) as refused:
             open_space("ACEScg", config=config)
         assert config in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_lut_that_is_missing_is_named_with_the_remedy(tmp_path: Path) -> None:
+    config = copy.deepcopy(ocio.Config.CreateFromFile(BUILTIN_CONFIG))
+    graded = ocio.ColorSpace(name="graded")
+    graded.setTransform(ocio.FileTransform(src="gone.cube"), ocio.COLORSPACE_DIR_TO_REFERENCE)
+    config.addColorSpace(graded)
+    path = tmp_path / "config.ocio"
+    path.write_text(config.serialize(), encoding="utf-8")
+    with pytest.raises(ColorError, match=r"gone\.cube.*search_path") as error:
+        open_space("graded", config=str(path))
+    assert "aces_interchange" not in str(error.value)
