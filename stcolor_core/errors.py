@@ -21,6 +21,7 @@ __all__ = [
     "ScratchLimit",
     "StaleFrames",
     "StcolorError",
+    "UnknownSpace",
     "one_line",
     "require",
 ]
@@ -71,6 +72,10 @@ class PlateError(StcolorError):
 
 class ColorError(StcolorError):
     """A colour space or OpenColorIO config is unknown or broken."""
+
+
+class UnknownSpace(ColorError, BadRequest):
+    """The request names a colour space or view that the config does not have, or none where one is needed."""
 
 
 class DeviceMemoryError(StcolorError):

@@ -117,7 +117,7 @@ REMEDIES = {
     "force": Wording(
         "give --force to write it again",
         "move the file away to have it written again",
-        "move the file away and resume the job to have it written again",
+        "move the file away and run it again to have it written",
     ),
     "write_again": Wording(
         "submit the shot again to write them again",

@@ -21,7 +21,8 @@ from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_ma
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.atomic import named_path
 from stcolor_core.shots.output_folder import check_output
-from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.own_folder import to_folder_of
+from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
@@ -157,4 +158,4 @@ def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:
     except (OSError, ValueError):  # writing the file reports what is wrong with the path
         pass
     with named_path(path, "shot file") as partial:
-        partial.write_text(shot.to_json() + "\n", encoding="utf-8")
+        partial.write_text(map_paths(shot, to_folder_of(path)).to_json() + "\n", encoding="utf-8")

@@ -60,9 +60,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", type=float, metavar="FPS", help="frames per second of an EDL (24)")
     parser.add_argument(
-        "--keys", metavar="PATTERN", help="where keyframes will lie, like keys/{plate}.####.exr; default: that"
+        "--keys", metavar="PATTERN", help="where keyframes will lie; default: keys/{plate}.####.exr beside the plan"
     )
-    parser.add_argument("--output", metavar="PATTERN", help="the results, like out/{scene}.####.exr; default: that")
+    parser.add_argument(
+        "--output", metavar="PATTERN", help="the results; default: out/{scene}.####.exr beside the plan"
+    )
     parser.add_argument("--colorspace", metavar="NAME", help="colour space of the plates")
     parser.add_argument(
         "--stills", type=int, default=3, metavar="N", help="keyframes that a scene borrows, at most (3)"
@@ -99,7 +101,10 @@ def run(options: argparse.Namespace) -> int:
         StcolorError: If a file cannot be read or written.
     """
     from stcolor_core.film.plan_files import load_plan, save_plan
+    from stcolor_core.film.plate_changes import describe_changes, require_plates, thumbnails
     from stcolor_core.film.scenes import look_at_scenes, make_plan
+    from stcolor_core.film.shot_list import DEFAULT_KEYS
+    from stcolor_core.shots.own_folder import beside
 
     limit_threads()
     for path in options.storyboard:
@@ -117,6 +122,9 @@ def run(options: argparse.Namespace) -> int:
                 "There is nothing to do. Give --plate or --shots to make a plan, or --storyboard to draw one."
             )
         plan = load_plan(options.plan)
+        require_plates(plan)
+        for line in describe_changes(plan):
+            warn(line)
         looks = look_at_scenes(plan, warn=warn)
         _draw(options, plan, looks)
         return 0
@@ -124,10 +132,12 @@ def run(options: argparse.Namespace) -> int:
         raise BadRequest(f"{options.plan} exists. Give --force to lose what was edited in it, or another name.")
     if options.force and options.plan.exists():
         load_plan(options.plan)  # refuses to write over anything but a plan
+    options.keys = options.keys or beside(options.plan, DEFAULT_KEYS)
     plates, stretches = _listed(options) if options.shots else _found(options)
-    output = options.output or "out/{scene}.####.exr"
+    output = options.output or beside(options.plan, "out/{scene}.####.exr")
     plan, looks = make_plan(plates, stretches, output=output, stills=options.stills, warn=warn)
     proposals = _draw(options, plan, looks)
+    plan = replace(plan, made_from=thumbnails(plan))
     save_plan(plan, options.plan, notes=_notes(plan, proposals))
     first = _first_to_paint(proposals) if options.storyboard else "--storyboard shows which frames to paint first."
     counts = [(len(plan.scenes), "scene"), (len(plan.group_names), "group"), (len(plan.dissolves), "dissolve")]
@@ -219,12 +229,12 @@ def _draw(options: argparse.Namespace, plan: FilmPlan, looks: Mapping[str, Scene
 def _plates(options: argparse.Namespace) -> dict[str, FilmPlate]:
     """Return the plates of --plate, named after their files."""
     from stcolor_core.film.plan import FilmPlate
-    from stcolor_core.film.shot_list import DEFAULT_KEYS, name_plates
+    from stcolor_core.film.shot_list import name_plates
 
     _check_keys(options.keys, len(options.plate))
     plates: dict[str, FilmPlate] = {}
     for name, path in zip(name_plates(options.plate), options.plate, strict=True):
-        keys = (options.keys or DEFAULT_KEYS).replace("{plate}", name)
+        keys = options.keys.replace("{plate}", name)
         plates[name] = FilmPlate(
             path=path,
             keys=keys,

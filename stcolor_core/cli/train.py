@@ -1,4 +1,6 @@
-"""`stcolor train features | refinement | confidence | cleaning`: train the weights in `weights/`.
+"""`stcolor train features | refinement | confidence | cleaning`: train weights like those in `weights/`.
+
+Where they are written must be said: those in the package, which every run reads, are never a default.
 
 Heavy imports wait until a command runs.
 """
@@ -38,7 +40,9 @@ def add_commands(commands: Any) -> None:
         parser.add_argument(
             "--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures or a movie"
         )
-        parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
+        parser.add_argument(
+            "--output", type=Path, required=True, metavar="FILE", help="the weights to write, a .safetensors file"
+        )
         parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
         parser.add_argument(
             "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
@@ -84,13 +88,12 @@ def _features(options: argparse.Namespace) -> int:
 
 
 def _refinement(options: argparse.Namespace) -> int:
-    from stcolor_core.method.refinement.learned import WEIGHTS
     from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.refinement import Settings, check_start, train
     from stcolor_core.training.samples import make_samples
 
     _show_progress()
-    device, held_out, output = resolve_device(options.device), _held_out(options), options.output or WEIGHTS
+    device, held_out, output = resolve_device(options.device), _held_out(options), options.output
     settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out, start=options.start)
     check_start(settings, output)  # before minutes of making samples
     samples = make_samples(
@@ -107,7 +110,6 @@ def _refinement(options: argparse.Namespace) -> int:
 
 
 def _confidence(options: argparse.Namespace) -> int:
-    from stcolor_core.method.refinement.learned import CONFIDENCE_WEIGHTS
     from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.confidence import Settings, train
     from stcolor_core.training.samples import make_samples
@@ -124,18 +126,17 @@ def _confidence(options: argparse.Namespace) -> int:
         held_out=held_out,
     )
     settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
-    train(samples, options.output or CONFIDENCE_WEIGHTS, settings, device=device)
+    train(samples, options.output, settings, device=device)
     return 0
 
 
 def _cleaning(options: argparse.Namespace) -> int:
-    from stcolor_core.method.registration.cleaning import WEIGHTS
     from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.cleaning import Settings, train
 
     _show_progress()
     settings = Settings(steps=options.steps, seed=options.seed, held_out=_held_out(options))
-    train(options.footage, options.output or WEIGHTS, settings, device=resolve_device(options.device))
+    train(options.footage, options.output, settings, device=resolve_device(options.device))
     return 0
 
 

@@ -19,6 +19,7 @@ __all__ = ["atomic_path", "named_path", "remove_unfinished"]
 # folders lie on network disks, on which locks hang or hold for one machine only.
 _ABANDONED_SECONDS = 3600.0
 _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_LONGEST_NAME = 255 - len("..01234567.partial")  # bytes of a name on all platforms, without what the temporary one adds
 _unfinished: set[Path] = set()
 _unfinished_lock = threading.Lock()
 # When each folder was last swept: it would be slow to list a folder of thousands of frames for every frame. A service
@@ -31,9 +32,9 @@ _swept_lock = threading.Lock()
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path, and rename it to `path` when the `with` block ends.
 
-    The temporary name is `.<name>.<random>.partial`. If the block raises, the temporary file is removed. Each writer
-    has its own name: if several write the same file at once, each writes it whole, and the last one stays. Files that
-    killed writers left in the folder an hour ago or earlier are removed.
+    The temporary name is `.<name>.<random>.partial`, in which a long name loses its end. If the block raises, the
+    temporary file is removed. Each writer has its own name: if several write the same file at once, each writes it
+    whole, and the last one stays. Files that killed writers left in the folder an hour ago or earlier are removed.
 
     Args:
         path: The final path. Its folder must exist.
@@ -44,7 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the file cannot be renamed.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f".{_shortened(path.name)}.{secrets.token_hex(4)}.partial")
     with _unfinished_lock:
         _unfinished.add(partial)
     try:
@@ -90,6 +91,11 @@ def remove_unfinished() -> None:
     for partial in _unfinished:
         with suppress(OSError):  # Windows does not remove an open file; a later writer will
             partial.unlink(missing_ok=True)
+
+
+def _shortened(name: str) -> str:
+    """Return as much of a name as leaves room for what the temporary name adds."""
+    return os.fsencode(name)[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def _is_due(folder: Path, *, now: float) -> bool:

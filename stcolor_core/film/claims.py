@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from stcolor_core.errors import OutputError, OutputInUse
-from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
+from stcolor_core.film.plan import SCENE_FIELD, FilmPlan, map_plan_paths
 from stcolor_core.film.progress import read_progress
 from stcolor_core.film.shots import SceneShot
 from stcolor_core.film.troubles import film_folder
@@ -39,6 +40,7 @@ def film_state(plan: FilmPlan) -> str:
     Args:
         plan: The plan.
     """
+    plan = map_plan_paths(plan, _absolute)  # of runs that were started in other folders too
     return hashlib.sha256(json.dumps(asdict(plan), sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -67,3 +69,7 @@ def claim_film(plan: FilmPlan, scenes: Sequence[SceneShot], dissolves: Sequence[
             if any(each.to_color for each in read_progress(plan, scenes, dissolves)):
                 raise
         yield
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100

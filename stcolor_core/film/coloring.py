@@ -23,6 +23,7 @@ from stcolor_core.errors import (
 from stcolor_core.film.claims import claim_film
 from stcolor_core.film.key_name import did_you_mean
 from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plate_changes import describe_changes, require_plates
 from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
 from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
@@ -76,12 +77,17 @@ def film_shots(
 
     Raises:
         BadRequest: If there is no keyframe, or a name is unknown.
+        PlateError: If no plate of the film is there.
         Cancelled: Once `cancelled` returns True.
     """
     for name in only:
         if name not in plan.scenes and name not in plan.dissolves:
             hint = did_you_mean(name, [*plan.scenes, *plan.dissolves])
             raise BadRequest(f"The plan has no scene or dissolve {name!r}. {hint} Correct --scene.")
+    require_plates(plan)
+    ends = {end for name in only if name in plan.dissolves for end in plan.dissolves[name].scenes}
+    for line in describe_changes(plan, only={*only, *ends}):
+        warn(line)
     keys = find_keys(plan)
     _warn_of_useless_keys(plan, keys, warn)
     wanted = [name for name in plan.scenes if not only or name in only]

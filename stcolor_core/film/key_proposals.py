@@ -78,7 +78,11 @@ def propose_keyframes(
             told.add(event.message)
         report(event)
 
-    for name in plan.scenes:
+    for name, scene in plan.scenes.items():
+        if scene.grey:
+            frames = plan.frames(name)
+            options[name] = [SceneOptions(frames[0], frames[-1], len(frames), (), ())]
+            continue
         options[name] = find_shot_options(scene_shot(plan, keys, name), report=report_once, cancelled=cancelled)
     return choose_proposals(plan, options, borrowed_shares(plan, looks), share=share)
 

@@ -6,8 +6,8 @@ This module reads no files and imports no torch. `plan_files` reads and writes a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.film.key_name import KeyName, PlanMistake, did_you_mean
@@ -27,6 +27,7 @@ __all__ = [
     "FilmScene",
     "KeyName",
     "PlanMistake",
+    "map_plan_paths",
 ]
 
 VERSION = 1
@@ -83,12 +84,14 @@ class FilmScene:
         frames: Its frames in Nuke's notation.
         group: The name of the group of scenes that look like it.
         exclude: Keyframes of other scenes that must not colour it, as PLATE:FRAME.
+        grey: Whether it stays grey: it takes no colour, and its keyframes lend none.
     """
 
     plate: str
     frames: str
     group: str
     exclude: tuple[str, ...] = ()
+    grey: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +141,8 @@ class FilmPlan:
         method: The settings of the colourisation, for all scenes; cuts are the plan's.
         provenance: As for `Output`.
         ocio: As for `Shot`.
+        made_from: Plate -> frame -> what it showed when the plan was made, as `plate_changes` writes it; empty for a
+            plan that does not say it.
     """
 
     version: int = VERSION
@@ -150,6 +155,7 @@ class FilmPlan:
     method: Method = field(default_factory=Method)
     provenance: bool = True
     ocio: str | None = None
+    made_from: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(
@@ -255,6 +261,29 @@ class FilmPlan:
     def group_names(self) -> tuple[str, ...]:
         """Return the names of the groups that have scenes, in the order of their first scenes."""
         return tuple(dict.fromkeys(scene.group for scene in self.scenes.values()))
+
+
+def map_plan_paths(plan: FilmPlan, change: Callable[[str], str]) -> FilmPlan:
+    """Return a plan with every path changed.
+
+    Args:
+        plan: The plan.
+        change: Returns the new path for an old one.
+    """
+
+    def change_optional(path: str | None) -> str | None:
+        return None if path is None else change(path)
+
+    plates = {
+        name: replace(plate, path=change(plate.path), keys=change_optional(plate.keys))
+        for name, plate in plan.plates.items()
+    }
+    method = replace(
+        plan.method,
+        detector_weights=change_optional(plan.method.detector_weights),
+        detector_config=change_optional(plan.method.detector_config),
+    )
+    return replace(plan, output=change(plan.output), plates=plates, method=method, ocio=change_optional(plan.ocio))
 
 
 def _require(condition: bool, message: str, *place: str) -> None:

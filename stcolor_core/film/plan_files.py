@@ -17,8 +17,17 @@ import yaml
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.atomic import named_path
-from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, PlanMistake
+from stcolor_core.film.plan import (
+    FilmDissolve,
+    FilmGroup,
+    FilmPlan,
+    FilmPlate,
+    FilmScene,
+    PlanMistake,
+    map_plan_paths,
+)
 from stcolor_core.film.yaml_files import describe_mistake, name_line, numbers_to_text, parse_yaml, read_text
+from stcolor_core.shots.own_folder import from_folder_of, to_folder_of
 from stcolor_core.shots.settings import Method
 
 if TYPE_CHECKING:
@@ -34,13 +43,15 @@ _COMMENTS = {
     "groups": "Scenes that look alike share keyframes. pin: [PLATE:FRAME] colours the whole group first;\n"
     "# exclude: [PLATE:FRAME] keeps a keyframe to its own scene.",
     "scenes": "Merge two scenes: give one all the frames, delete the other. Split one: two entries with a part each.\n"
-    "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well.",
+    "# Another group: another name. A scene may exclude: [PLATE:FRAME] as well; grey: true keeps it grey.",
     "dissolves": "The frames between two scenes that mix both.",
+    "made_from": "What the first and last frame of each scene showed when the plan was made, to tell a plate that is\n"
+    "# delivered again with other cuts. Leave it as it is.",
 }
 
 
 def save_plan(plan: FilmPlan, path: Path, *, notes: Mapping[str, str] | None = None) -> None:
-    """Write a plan to a file, completely or not at all.
+    """Write a plan to a file, completely or not at all. Paths from the current folder become ones from the file's.
 
     Args:
         plan: The plan.
@@ -51,7 +62,9 @@ def save_plan(plan: FilmPlan, path: Path, *, notes: Mapping[str, str] | None = N
         OutputError: If the file cannot be written.
     """
     with named_path(path, "plan") as partial:
-        partial.write_text(format_plan(plan, notes=notes), encoding="utf-8", newline="\n")
+        partial.write_text(
+            format_plan(map_plan_paths(plan, to_folder_of(path)), notes=notes), encoding="utf-8", newline="\n"
+        )
 
 
 def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> str:
@@ -80,11 +93,15 @@ def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> st
             note = f"  # {notes[name]}" if part == "groups" and name in notes else ""
             key = yaml.safe_dump(name, default_flow_style=True).split("\n")[0]
             lines.append(f"  {key}: {text.strip()}{note}\n")
+    if plan.made_from:
+        shown = {name: dict(frames) for name, frames in plan.made_from.items()}
+        text = yaml.safe_dump({"made_from": shown}, sort_keys=False, allow_unicode=True, default_flow_style=False)
+        lines.append(f"\n# {_COMMENTS['made_from']}\n{text}")
     return "".join(lines)
 
 
 def load_plan(path: Path) -> FilmPlan:
-    """Read a plan.
+    """Read a plan. Its relative paths are made paths for the current folder (`own_folder`).
 
     Args:
         path: The file.
@@ -95,7 +112,9 @@ def load_plan(path: Path) -> FilmPlan:
     Raises:
         BadRequest: If the file cannot be read or is not a plan; the message names the file, the line and the remedy.
     """
-    return parse_plan(read_text(path, kind="plan"), label=str(path))
+    plan = parse_plan(read_text(path, kind="plan"), label=str(path))
+    inputs = [path for plate in plan.plates.values() for path in (plate.path, plate.keys) if path is not None]
+    return map_plan_paths(plan, from_folder_of(path, inputs))
 
 
 def parse_plan(text: str, *, label: str = "the plan") -> FilmPlan:

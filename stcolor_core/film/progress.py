@@ -23,7 +23,10 @@ from stcolor_core.shots.shot import Shot
 
 __all__ = ["Pace", "SceneProgress", "describe_duration", "measure_pace", "read_progress"]
 
-_PAUSE, _LONG = 20, 60.0  # a gap of 20 times the middle one, and of a minute, is time in which nobody worked
+# A gap of more than 20 times the middle one is time in which nobody worked, unless a scene's start may take it, in
+# seconds: opening its files and, in a new process, loading the networks.
+_PAUSE = 20
+_START = 10.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def measure_pace(progress: Iterable[SceneProgress]) -> Pace | None:
     gaps = [(after - before) / 1e9 for before, after in zip(times, times[1:], strict=False)]
     if len(gaps) < 2:
         return None
-    longest = max(_LONG, _PAUSE * median(gaps))
+    longest = max(_START, _PAUSE * median(gaps))
     worked = [gap for gap in gaps if gap <= longest]
     if not worked:
         return None

@@ -19,6 +19,7 @@ from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plate_changes import describe_changes, require_plates
 from stcolor_core.film.progress import SceneProgress, describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import FilmKeys, SceneShot, find_keys
@@ -176,8 +177,14 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
     Raises:
         StcolorError: If the report cannot be made, for a fault that is not one scene's alone.
     """
+    require_plates(plan)
     keys = find_keys(plan)
-    shots, mixed = film_shots(plan, warn=warn) if keys.scenes else (_bare(plan.scenes), _bare(plan.dissolves))
+    if keys.scenes:
+        shots, mixed = film_shots(plan, warn=warn)
+    else:
+        shots, mixed = _bare(plan.scenes), _bare(plan.dissolves)
+        for line in describe_changes(plan):
+            warn(line)
     progress = {each.name: each for each in read_progress(plan, shots, mixed)}
     scenes = [
         SceneReport(name, scene.group, len(plan.frames(name)), state.done, len(keys.of_scene(name)), state.confidence)
@@ -207,14 +214,15 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
 
 
 def _needs_key(plan: FilmPlan, keys: FilmKeys, group: str) -> bool:
-    """Return whether a group has scenes that can hold colour, and no keyframe that lends some.
+    """Return whether a group has scenes that are to have colour and can hold it, and no keyframe that lends some.
 
     What cannot be read counts as holding colour.
     """
-    painted = [(name, key.frame) for name in plan.members(group) for key in keys.of_scene(name)]
+    members = [name for name in plan.members(group) if not plan.scenes[name].grey]
+    painted = [(name, key.frame) for name in members for key in keys.of_scene(name)]
     if any(_can_hold_color(plan, name, (frame,)) for name, frame in painted):
         return False
-    return any(_can_hold_color(plan, name, plan.frames(name)) for name in plan.members(group))
+    return any(_can_hold_color(plan, name, plan.frames(name)) for name in members)
 
 
 def _can_hold_color(plan: FilmPlan, scene: str, frames: tuple[int, ...]) -> bool:
@@ -233,9 +241,9 @@ def _bare(names: Iterable[str]) -> list[SceneShot]:
 
 
 def _describe_group(group: GroupReport) -> Iterator[str]:
-    agree = "not coloured yet, or a single scene" if group.spread is None else f"spread {group.spread:.1f}"
-    keys = count_of(group.keys, "keyframe")
-    yield f"Group {group.name}: {count_of(group.scenes, 'scene')}, {keys}; colours agree: {agree}."
+    agree = "" if group.scenes < 2 else "; colours agree: not known until two of its scenes are coloured"
+    agree = agree if group.spread is None else f"; colours agree: spread {group.spread:.1f}"
+    yield f"Group {group.name}: {count_of(group.scenes, 'scene')}, {count_of(group.keys, 'keyframe')}{agree}."
     for region in group.regions:
         yield (
             f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.files.stat_cache import StatCache, is_settled
 from stcolor_core.film.likeness import (
     SceneLook,
     describe_looks,
@@ -86,6 +86,12 @@ class PlateReader:
         )
         self.frames = tuple(self._footage.frames)
         self.lightness = self._footage.lightness
+
+    def settled_states(self) -> list[list[int]] | None:
+        """Return what decides each frame: its number and its file's state; None if a file was changed just now."""
+        if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.frames):
+            return None
+        return [[frame, *self._inputs.plate_state(frame)] for frame in self.frames]
 
     def find_transitions(self, looks: Callable[[Iterable[int]], Iterable[int]] = iter) -> Transitions:
         """Return the plate's cuts and dissolves; those of an earlier run if no frame has changed.

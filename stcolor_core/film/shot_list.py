@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
@@ -19,6 +20,7 @@ from stcolor_core.film.yaml_files import describe_mistake, name_line, numbers_to
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
+from stcolor_core.shots.own_folder import beside, from_folder_of, is_relative
 from stcolor_core.shots.pictures import Missing
 from stcolor_core.shots.shot_files import find_frames
 
@@ -98,6 +100,10 @@ def read_shot_list(path: Path) -> list[ListedShot]:
     except ValidationError as error:
         known = [each.name for each in fields(ListedShot)]
         raise BadRequest(describe_mistake(error, root, label=label, known=lambda _: known)) from None
+    change = from_folder_of(path, [shot.plate for shot in shots])
+    if change is not str:  # a plan that is made of them can be moved with the folder, as the list can
+        change = partial(_beside, path)
+    shots = [replace(each, plate=change(each.plate), keys=each.keys and change(each.keys)) for each in shots]
     first: dict[str, int] = {}
     for number, shot in enumerate(shots):
         if shot.name is None:
@@ -152,6 +158,10 @@ def arrange_shots(
         for plate, name in named.items()
     }
     return found, stretches
+
+
+def _beside(file: Path, path: str) -> str:
+    return beside(file, path) if is_relative(path) else path
 
 
 def name_plates(paths: Sequence[str]) -> list[str]:

@@ -133,7 +133,8 @@ def make_shots(
 
     A scene with keyframes of its own is coloured from these. Another one takes those of its group, the pinned ones
     first, then the most alike, at most `plan.stills`. If its group has none, the most alike ones of the film do. A
-    keyframe on a black or white frame is lent to none, and a black or white scene asks for none.
+    scene that is to stay grey takes no colour, and lends none. A keyframe on a black or white frame is lent to none,
+    and a black or white scene asks for none.
 
     Args:
         plan: The plan.
@@ -147,11 +148,15 @@ def make_shots(
         PlanMistake: If a keyframe that a scene borrows has no colour space of its own there.
     """
     names = [name for name in plan.scenes if not only or name in only]
-    ranking = _Likeness(plan, warn) if keys.scenes and not all(map(keys.of_scene, names)) else None
+    asked = [name for name in names if not plan.scenes[name].grey]
+    ranking = _Likeness(plan, warn) if keys.scenes and not all(map(keys.of_scene, asked)) else None
     shots: list[SceneShot] = []
     for name in names:
         if cancelled():
             raise Cancelled(f"{name}: Cancelled before anything was coloured. Run again to continue.")
+        if plan.scenes[name].grey:
+            shots.append(_grey_shot(plan, keys, name))
+            continue
         own = keys.of_scene(name)
         if own:
             shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))
@@ -229,6 +234,20 @@ def _scene_shot(plan: FilmPlan, keys: FilmKeys, name: str, own: Iterable[KeyName
         Still(path=str(keys.paths[key]), colorspace=_space_of_borrowed(plan, keys, name, key)) for key in borrowed
     )
     return replace(shot, references=references, stills=stills)
+
+
+def _grey_shot(plan: FilmPlan, keys: FilmKeys, name: str) -> SceneShot:
+    """Return a scene that stays grey as a shot.
+
+    Every shot needs a picture in colour, and this one takes nothing from it. A picture of its own plate comes first,
+    whose colour space is known.
+    """
+    plate = plan.scenes[name].plate
+    some = sorted(keys.scenes, key=lambda key: (plan.scenes[keys.scenes[key]].grey, key.plate != plate, key))[:1]
+    if not some:
+        return SceneShot(name, None)
+    shot = _scene_shot(plan, keys, name, (), some)
+    return SceneShot(name, replace(shot, method=replace(shot.method, chroma=0.0, keep_chroma=0.0)), (), tuple(some))
 
 
 def _space_of_borrowed(plan: FilmPlan, keys: FilmKeys, name: str, key: KeyName) -> str | None:
@@ -356,7 +375,7 @@ def _borrow(
     group = plan.groups.get(scene.group)
     excluded = {KeyName.parse(text) for text in scene.exclude}
     excluded |= {KeyName.parse(text) for each in plan.groups.values() for text in each.exclude}
-    allowed = [key for key in keys.scenes if key not in excluded]
+    allowed = [key for key, owner in keys.scenes.items() if key not in excluded and not plan.scenes[owner].grey]
     borrowed = [key for text in (group.pin if group else ()) if (key := KeyName.parse(text)) not in excluded]
     if len(borrowed) < plan.stills:
         own_group = [key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
-from stcolor_core.errors import ColorError
+from stcolor_core.errors import UnknownSpace
 from stcolor_core.images.color_curves import as_float, as_three_channels, compress, expand, in_bands
 from stcolor_core.images.ocio import Space, open_config, open_space
 from stcolor_core.remedies import advise
@@ -240,7 +240,8 @@ class ColorPipe:
             exposure: Stops by which the picture is brightened before L* is taken.
 
         Raises:
-            ColorError: If the colour space or the config is unknown, or if the file type has no default (DPX, Cineon).
+            UnknownSpace: If the colour space is unknown, or if the file type has no default (DPX, Cineon).
+            ColorError: If the config is missing or damaged.
         """
         if colorspace is not None:
             return cls(open_space(colorspace, config=ocio), exposure)
@@ -251,7 +252,7 @@ class ColorPipe:
             return cls(_LINEAR, exposure)
         if kind in ("tiff", "tif", "png", "jpeg", "jpg", "jpeg2000"):
             return cls(_SRGB, exposure)
-        raise ColorError(f"Pictures of type {file_format} have no default colour space. {advise('colorspace')}.")
+        raise UnknownSpace(f"Pictures of type {file_format} have no default colour space. {advise('colorspace')}.")
 
     def luminance(self, pixels: Pixels) -> Plane:
         """Return the scene-linear luminance of a picture.

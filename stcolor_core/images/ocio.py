@@ -17,7 +17,7 @@ import numpy as np
 import PyOpenColorIO as ocio
 from numpy.typing import NDArray
 
-from stcolor_core.errors import ColorError
+from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.remedies import advise
 
 __all__ = ["BUILTIN_CONFIG", "Space", "clear_caches", "open_config", "open_space"]
@@ -90,17 +90,23 @@ def open_space(name: str, *, config: str | None) -> Space:
         config: A config file or the name of a builtin config; None for $OCIO, else the builtin.
 
     Raises:
-        ColorError: If the config has no such space, with similar names; or if the space cannot be converted to Rec.709.
+        UnknownSpace: If the config has no such space, with similar names.
+        ColorError: If the space cannot be converted to Rec.709.
     """
     opened, config_name = open_config(config)
     space = opened.getColorSpace(name)
     if space is None:
         similar = _similar_names(name, opened)
         hint = f"Similar names are {', '.join(map(repr, similar))}" if similar else "Look its names up in the config"
-        raise ColorError(f"Colour space {name!r} is unknown in the config {config_name}. {hint}.")
+        raise UnknownSpace(f"Colour space {name!r} is unknown in the config {config_name}. {hint}.")
     try:
         to_linear, from_linear = _processors(opened, space.getName())
-    except _ERRORS as error:
+    except ocio.ExceptionMissingFile as error:
+        raise ColorError(
+            f"Colour space {name!r} of the config {config_name} needs a file that is missing ({_one_line(error)}). "
+            "Put it where the config's search_path leads, or choose another space."
+        ) from None
+    except ocio.Exception as error:
         raise ColorError(
             f"Colour space {name!r} of the config {config_name} cannot be converted to linear Rec.709 "
             f"({_one_line(error)}). Give the config the role aces_interchange or scene_linear, or choose another space."
@@ -166,13 +172,21 @@ def _matrix_transform(matrix: NDArray[Any]) -> Transform:
 
 
 def _similar_names(name: str, config: Any) -> list[str]:
-    """Return up to three names of the config that look like `name`."""
+    """Return up to three names of the config that look like `name`, the most alike first.
+
+    Those that begin with it come before those that hold it, shorter ones first, since they add least to it; of two as
+    long, that of a display comes last, since plates hardly ever have one.
+    """
     names: dict[str, str] = {}
     for space in config.getColorSpaceNames(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL):
         for spelling in (space, *config.getColorSpace(space).getAliases()):
             names[re.sub(r"[^a-z0-9]", "", spelling.lower())] = space
     key = re.sub(r"[^a-z0-9]", "", name.lower())
-    containing = [spelling for spelling in names if key and key in spelling]
+    displays = set(config.getColorSpaceNames(ocio.SEARCH_REFERENCE_SPACE_DISPLAY, ocio.COLORSPACE_ALL))
+    containing = sorted(
+        (spelling for spelling in names if key and key in spelling),
+        key=lambda spelling: (not spelling.startswith(key), len(spelling), names[spelling] in displays),
+    )
     similar = [names[spelling] for spelling in (*containing, *difflib.get_close_matches(key, names, n=3, cutoff=0.5))]
     return list(dict.fromkeys(similar))[:3]
 

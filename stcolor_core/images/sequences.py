@@ -110,6 +110,31 @@ class FramePattern:
         """
         if self.digits is None:
             return [1] if self.path(1).is_file() else []
+        frames = sorted(int(number) for number in self._numbers() if number == self._number(int(number)))
+        return [frame for frame in frames if abs(frame) <= LAST_FRAME]
+
+    def check_padding(self, first: int) -> None:
+        """Refuse files of negative frames that are padded without the sign, -0001 at width 4: `frames` leaves them out.
+
+        Args:
+            first: The first frame that is looked for; the folder is not listed if it is above 0.
+
+        Raises:
+            PlateError: If there is such a file, or the folder cannot be listed.
+        """
+        if self.digits is None or first > 0:
+            return
+        wide = [text for text in self._numbers() if text.startswith("-") and len(text) == self.digits + 1]
+        wide = sorted((text for text in wide if text != self._number(int(text))), key=int)
+        if wide:
+            name, more = f"{self.head}{wide[0]}{self.tail}", f" and {len(wide) - 1} more" if len(wide) > 1 else ""
+            raise PlateError(
+                f"{name}{more} of {self.text} would be left out: the width of a frame number counts its sign, as in "
+                f"Nuke. Rename it to {self.path(int(wide[0])).name}."
+            )
+
+    def _numbers(self) -> list[str]:
+        """Return the numbers in the names of the files that match but for their padding."""
         head, tail = (re.escape(os.path.normcase(part)) for part in (self.head, self.tail))
         name = re.compile(f"{head}(-?[0-9]+){tail}")
         try:
@@ -121,9 +146,7 @@ class FramePattern:
             raise PlateError(
                 f"The folder of {self.text} cannot be listed ({error.strerror}). Check its permissions."
             ) from None
-        numbers = [match[1] for match in matches if match]
-        frames = sorted(int(number) for number in numbers if number == self._number(int(number)))
-        return [frame for frame in frames if abs(frame) <= LAST_FRAME]
+        return [match[1] for match in matches if match]
 
     def _number(self, frame: int) -> str:
         return f"{frame:0{self.digits}d}"

@@ -11,7 +11,7 @@ import PyOpenColorIO as ocio
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image
-from stcolor_core.errors import ColorError
+from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.images.color import srgb_encode
 from stcolor_core.images.ocio import open_config
 
@@ -138,7 +138,7 @@ def _processors(config: str | None, view: str, name: str) -> tuple[Any, ...]:
     display, _, view_name = view.partition(_SEPARATOR)
     if view_name not in opened.getViews(display):
         known = ", ".join(map(repr, list_views(config)))
-        raise ColorError(f"The view {view!r} is unknown in the config {name}. Choose one of {known}.")
+        raise UnknownSpace(f"The view {view!r} is unknown in the config {name}. Choose one of {known}.")
     try:
         if not opened.hasRole(ocio.ROLE_SCENE_LINEAR):
             raise ColorError(f"The config {name} has no role scene_linear, which its views need. Choose {PLAIN_VIEW}.")

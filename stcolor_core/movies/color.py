@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.errors import ColorError
+from stcolor_core.errors import UnknownSpace
 from stcolor_core.images.color import srgb_decode, srgb_encode
 from stcolor_core.images.ocio import Space
 from stcolor_core.remedies import advise
@@ -149,12 +149,12 @@ def tagged_space(text: str, label: str) -> Space:
         label: Names the movie in messages.
 
     Raises:
-        ColorError: If the tags name a curve or primaries that have no defined scene light here.
+        UnknownSpace: If the tags name a curve or primaries that have no defined scene light here.
     """
     primaries, transfer = (int(number) for number in text.split("/")[:2])
     if transfer not in _TRANSFERS or primaries not in _PRIMARIES:
         what = _NAMED.get(transfer, f"primaries {primaries} and transfer {transfer} of H.273")
-        raise ColorError(
+        raise UnknownSpace(
             f"{label} is tagged as {what}, which has no default colour space. {advise('movie_colorspace')}."
         )
     gamut, chromaticities = _PRIMARIES[primaries]

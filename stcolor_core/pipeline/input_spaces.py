@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stcolor_core.errors import ColorError
+from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import describe_frames, format_frames
@@ -115,7 +115,8 @@ class InputSpaces:
             exposure: Stops to add before lightness is taken.
 
         Raises:
-            ColorError: If the colour space is unknown.
+            UnknownSpace: If the colour space is unknown, or none is given where one is needed.
+            ColorError: If the config is missing or damaged.
         """
         file = self._formats[path]
         key = (colorspace, has_plate_type(self._shot.plate.path, path), file.file_format, file.pixel_type, exposure)
@@ -125,7 +126,7 @@ class InputSpaces:
             except ColorError:
                 if colorspace is not None or has_plate_type(self._shot.plate.path, path):
                     raise
-                raise ColorError(
+                raise UnknownSpace(
                     f"{self._name(path)} does not say how it is encoded, and the colour space given holds for files of "
                     f"the plate's type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None

@@ -13,7 +13,9 @@ from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_
 from stcolor_core.images.color_room import can_hold_color, color_room
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.pictures import Picture
+from stcolor_core.pipeline.existing import number_in
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.shots.pictures import SAME_AS_PLATE
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
@@ -70,8 +72,16 @@ class ReferenceFlaws:
                 frame,
                 *settings,
             )
-            self._known[frame] = self._cache.get_for_key(_KIND, repr(state), partial(self._find, frame))
+            found = self._cache.get_for_key(_KIND, repr(state), partial(self._find, frame))
+            self._known[frame] = None if found and self._is_meant_grey(frame) else found
         return self._known[frame]
+
+    def _is_meant_grey(self, frame: int) -> bool:
+        """Return whether a reference is a result that stays grey on purpose: certain, although it could hold colour."""
+        reference = self._inputs.references[frame]
+        if reference.colorspace != SAME_AS_PLATE or not self.can_hold_color(frame):
+            return False
+        return number_in(plates.read_header(reference.path).metadata, "stcolor/confidence") == 1
 
     def find_idle(self) -> list[int]:
         """Return the keyframes that would only stand between other keyframes and the frames around them.

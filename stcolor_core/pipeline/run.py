@@ -425,6 +425,8 @@ class _Run:
         else:
             rendered = self._writer.upsample_frame(colored, plate)
             confidence, fallback = float(colored.confidence.mean()), colored.fallback
+        if self._writer.stays_grey:
+            confidence, fallback = 1.0, 0.0
         if colored.frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
         room = self._write(rendered, plate, digest)

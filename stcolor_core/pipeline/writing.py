@@ -72,6 +72,11 @@ class FrameWriter:
         self._shot, self._inputs, self._footage = shot, inputs, footage
         self._output = FramePattern.parse(shot.output.path)
 
+    @property
+    def stays_grey(self) -> bool:
+        """Return whether the shot's frames are to have no colour at all."""
+        return self._shot.method.chroma == self._shot.method.keep_chroma == 0
+
     def upsample_frame(self, colored: ColoredFrame, plate: PlateFrame) -> RenderedFrame:
         """Return a frame at plate size: ab follows the plate's edges (docs/method.md, Upsampling), the rest is smooth.
 
@@ -81,7 +86,7 @@ class FrameWriter:
         """
         size = (self._footage.canvas[3], self._footage.canvas[2])
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
-        confidence = resize(colored.confidence, size)
+        confidence = self._of_colors(resize(colored.confidence, size))
         if self._keeps_chroma(plate):
             ab = keep_chroma(ab, confidence, self._own_chroma(plate), weight=self._shot.method.keep_chroma)
         return RenderedFrame(
@@ -93,6 +98,10 @@ class FrameWriter:
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def _of_colors(self, confidence: Plane) -> Plane:
+        """Return the confidence of a frame, which is 1 if it is to be grey: then no colour can be wrong."""
+        return np.ones_like(confidence) if self.stays_grey else confidence
 
     def _keeps_chroma(self, plate: PlateFrame) -> bool:
         return self._shot.method.keep_chroma > 0 and plate.pixels.shape[-1] == 3
@@ -128,7 +137,7 @@ class FrameWriter:
         rendered = RenderedFrame(
             frame=colored.frame,
             ab=ab,
-            confidence=large.confidence,
+            confidence=self._of_colors(large.confidence),
             tracked=large.tracked,
             source=_repeat(large.source, size),
             displacement=large.displacement,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from stcolor_core.errors import BadRequest, require
 from stcolor_core.shots.output import Output
+from stcolor_core.shots.own_folder import from_folder_of
 from stcolor_core.shots.pictures import Matte, Plate, Reference, Still, Swatch
 from stcolor_core.shots.settings import Method
 
@@ -78,7 +79,7 @@ class Shot:
 
     @classmethod
     def load(cls, path: Path) -> Shot:
-        """Read a shot file.
+        """Read a shot file. Its relative paths are made paths for the current folder (`own_folder`).
 
         Args:
             path: The file.
@@ -95,9 +96,11 @@ class Shot:
             reason = getattr(error, "strerror", None) or error
             raise BadRequest(f"The shot file {path} cannot be read ({reason}). Check the path.") from None
         try:
-            return cls.from_json(text)
+            shot = cls.from_json(text)
         except BadRequest as error:
             raise BadRequest(f"{path}: {error}") from None
+        coloured = [*(each.path for each in shot.references), *(each.path for each in shot.stills)]
+        return map_paths(shot, from_folder_of(path, [shot.plate.path, *coloured]))
 
 
 def map_paths(shot: Shot, change: Callable[[str], str]) -> Shot:

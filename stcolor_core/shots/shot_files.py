@@ -93,6 +93,7 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     on_disk = pattern.frames()
     if on_disk and not pattern.is_sequence:
         return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else on_disk)}
+    pattern.check_padding(min(on_disk, default=0) if plate.frames is None else parse_frames(plate.frames)[0])
     if not on_disk:
         raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
     requested = None if plate.frames is None else parse_frames(plate.frames)
@@ -207,6 +208,7 @@ def find_references(
         if reference.frame is None:
             on_disk = set(pattern.frames()) if pattern.is_sequence else set()
             chosen = plate.intersection(on_disk)
+            pattern.check_padding(min(plate))
             if not on_disk:
                 raise _nothing_there("reference", pattern)
             if not chosen:

@@ -1,6 +1,6 @@
 """Training of the network that cleans the chroma of damaged keyframes, on footage of known colour.
 
-    stcolor train cleaning --footage DIR [--output FILE] [--steps N]
+    stcolor train cleaning --footage DIR --output FILE [--steps N]
 
 A piece of a frame is the plate and the truth; the keyframe is the same piece after damage at random
 (`training.key_damage`). Hues are rotated and chroma is scaled before that, so that the network cannot learn which

@@ -1,6 +1,6 @@
 """Training of the standard model's matching features, which reconstruct one frame's colour from another's.
 
-    stcolor train features --footage DIR [--output FILE] [--steps N]
+    stcolor train features --footage DIR --output FILE [--steps N]
 
 A target takes its colour from every position of a reference and from positions of an unrelated picture, by the model's
 attention (Akimoto et al. 2020, eqs. 3 to 5). The loss is the error of that colour (Vondrick et al. 2018, with positions
@@ -26,7 +26,6 @@ from stcolor_core.method.features.standard import (
     CHANNELS,
     RAW_CHANNELS,
     TEMPERATURE,
-    WEIGHTS,
     MatchingNet,
     backbone,
     raw_features,
@@ -69,12 +68,12 @@ class Settings(RunSettings):
     every: int = 200
 
 
-def make(footage: Path, output: Path | None, settings: Settings, *, device: torch.device) -> None:
+def make(footage: Path, output: Path, settings: Settings, *, device: torch.device) -> None:
     """Train the features on a folder of clips and write the weights.
 
     Args:
         footage: A folder with a folder of pictures or a movie for each clip.
-        output: File of the weights; None for the file that the model reads.
+        output: File of the weights.
         settings: The settings of the run.
         device: Device to train on.
 
@@ -89,7 +88,7 @@ def make(footage: Path, output: Path | None, settings: Settings, *, device: torc
         raise BadRequest(f"Every clip in {footage} is held out. Leave one to train on: --held-out names the others.")
     validation = load_clips([clip for clip in clips if clip.name in settings.held_out], device) or training
     start = MatchingNet(network, principal_components(network, training, settings.seed))
-    train(start, training, validation, output or WEIGHTS, settings)
+    train(start, training, validation, output, settings)
 
 
 def write_untrained_features(footage: Path, output: Path, *, seed: int) -> None:

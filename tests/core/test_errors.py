@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_files import save
+
+from stcolor_core.cli import main
 from stcolor_core.errors import one_line
 
 ADDRESS = f"https://example.org/{'releases/' * 12}weights.zip"
@@ -18,3 +25,17 @@ def test_an_address_stays_whole_beside_a_long_path() -> None:
     line = one_line(f"Weights missing from /home/{'folder/' * 30}. Get {ADDRESS} and add them.")
     assert len(line) <= 300
     assert f"Get {ADDRESS} and add them." in line
+
+
+def test_a_colour_space_that_is_unknown_or_not_given_is_a_wrong_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.full((24, 32, 3), 0.5, np.float32)
+    for name in ("a.0001.exr", "key.exr", "a.0001.dpx", "key.dpx"):
+        save(tmp_path / name, grey)
+    for kind, options in (("exr", ["--colorspace", "nonsense"]), ("dpx", [])):
+        plate, output, key = (str(tmp_path / name) for name in (f"a.####.{kind}", "out/a.####.exr", f"key.{kind}"))
+        given = ["--plate", plate, "--output", output, "--reference", f"1={key}", *options]
+        assert main(["colorize", *given]) == 2
+        assert "olour space" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*.exr"))

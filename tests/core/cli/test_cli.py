@@ -272,8 +272,9 @@ def test_a_text_that_no_engine_stores_is_refused_by_name(
 )
 @pytest.mark.parametrize("option", ["--reference", "--matte"])
 def test_a_frame_is_a_plain_number_before_the_equals_sign(
-    option: str, text: str, frame: int | None, path: str, tmp_path: Path
+    option: str, text: str, frame: int | None, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where the file is, so that its paths stay as they are written
     found = written(tmp_path, a_shot(), f"{option}={text}")
     pictures: tuple[Reference | Matte, ...] = found.references if option == "--reference" else found.mattes
     assert [(each.frame, each.path) for each in pictures] == [(frame, path)]

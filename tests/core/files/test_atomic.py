@@ -72,3 +72,10 @@ def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Pa
         partial.write_text("half")
         raise error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e4", "\u6771"])
+def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path: Path, letter: str) -> None:
+    path = tmp_path / f"{letter * (250 // len(letter.encode()))}.exr"
+    write(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

@@ -20,6 +20,15 @@ def test_a_night_between_two_frames_does_not_count() -> None:
     assert (pace.per_frame, pace.seconds) == (2, 14)
 
 
+def test_a_minute_between_two_runs_of_quick_frames_does_not_count_but_the_start_of_a_scene_does() -> None:
+    runs = [progress(*(start + 0.1 * frame for frame in range(10))) for start in (0, 31, 82, 123)]
+    pace = measure_pace(runs)
+    assert pace is not None and pace.per_frame == pytest.approx(0.1)
+    scenes = [progress(*(start + 0.1 * frame for frame in range(10))) for start in (0, 5, 10)]
+    pace = measure_pace(scenes)
+    assert pace is not None and pace.per_frame == pytest.approx((2.7 + 2 * 4.1) / 29)
+
+
 def test_slow_frames_are_no_pause() -> None:
     pace = measure_pace([progress(0, 100, 200, 900)])
     assert pace is not None and pace.per_frame == 300

@@ -126,3 +126,13 @@ def test_a_file_that_is_no_plan_is_not_written_over(tmp_path: Path) -> None:
     assert file.read_text() == "my notes\n"
     save_plan(film.plan, tmp_path / "film.yaml")
     assert load_plan(tmp_path / "film.yaml").scenes == film.plan.scenes
+
+
+@pytest.mark.parametrize(
+    ("scenes", "words"),
+    [(1, "Group a: 1 scene, 1 keyframe."), (2, "not known until two of its scenes are coloured.")],
+)
+def test_the_agreement_of_a_group_is_told_where_there_can_be_one(scenes: int, words: str) -> None:
+    group = GroupReport("a", scenes, 1, ())
+    lines = FilmReport((), (group,), (), frames=9, done=9, keys=1, groups_without_key=()).lines()
+    assert any(line.endswith(words) for line in lines)

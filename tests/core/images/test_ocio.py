@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,14 @@ def test_the_error_for_an_unknown_space_gives_similar_names_and_the_config(asked
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("asked", "first"), [("sRGB", "sRGB - Texture"), ("ACES", "ACEScc"), ("linear rec709", "Linear Rec.709 (sRGB)")]
+)
+def test_the_nearest_name_comes_first_and_a_texture_before_a_display(asked: str, first: str) -> None:
+    with pytest.raises(ColorError, match=re.escape(f"Similar names are '{first}'")):
+        open_space(asked, config=None)
+
+
 def test_the_error_for_a_name_like_no_other_suggests_nothing() -> None:
     with pytest.raises(ColorError, match="Look its names up"):
         open_space("東京", config=None)
@@ -118,3 +128,15 @@ def test_broken_and_missing_configs_are_reported_in_one_line(tmp_path: Path) -> 
         with pytest.raises(ColorError) as refused:
             open_space("ACEScg", config=config)
         assert config in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_lut_that_is_missing_is_named_with_the_remedy(tmp_path: Path) -> None:
+    config = copy.deepcopy(ocio.Config.CreateFromFile(BUILTIN_CONFIG))
+    graded = ocio.ColorSpace(name="graded")
+    graded.setTransform(ocio.FileTransform(src="gone.cube"), ocio.COLORSPACE_DIR_TO_REFERENCE)
+    config.addColorSpace(graded)
+    path = tmp_path / "config.ocio"
+    path.write_text(config.serialize(), encoding="utf-8")
+    with pytest.raises(ColorError, match=r"gone\.cube.*search_path") as error:
+        open_space("graded", config=str(path))
+    assert "aces_interchange" not in str(error.value)

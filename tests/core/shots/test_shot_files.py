@@ -197,3 +197,22 @@ def test_mattes_whose_folder_is_missing_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(StcolorError, match=r"The folder .*no of the mattes .*roto.####.exr is missing"):
         check_mattes(shot, [1, 2], warn=lambda _: None)
+
+
+@pytest.mark.parametrize("frames", [None, "-5--2", "-5-4"])
+def test_negative_frames_that_are_padded_without_their_sign_are_named(tmp_path: Path, frames: str | None) -> None:
+    path = touch(tmp_path, "plate", 0, 1, 2, 3, 4)
+    for frame in range(1, 6):
+        (tmp_path / f"plate.-{frame:04d}.exr").touch()
+    with pytest.raises(PlateError, match=re.escape("plate.-0005.exr and 4 more")) as error:
+        find_frames(Plate(path=path, frames=frames))
+    assert "plate.-005.exr" in str(error.value)
+    assert list(find_frames(Plate(path=path, frames="1-4"))) == [1, 2, 3, 4]
+
+
+def test_keyframes_of_negative_frames_that_are_padded_without_their_sign_are_named(tmp_path: Path) -> None:
+    path = touch(tmp_path, "ref", 3)
+    (tmp_path / "ref.-0002.exr").touch()
+    with pytest.raises(PlateError, match=re.escape("ref.-002.exr")):
+        find_references(a_shot(tmp_path, Reference(path=path)), range(-5, 6), warn=lambda _: None)
+    assert list(find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=lambda _: None)) == [3]

@@ -170,3 +170,13 @@ def test_a_clip_whose_first_picture_cannot_be_read_has_no_size(tmp_path: Path) -
 def test_the_error_for_a_missing_held_out_clip_names_the_existing_ones() -> None:
     with pytest.raises(BadRequest, match=r"none-such.*first, second"):
         held_out(["first", "second"], ["none-such"])
+
+
+@pytest.mark.parametrize("kind", ["features", "refinement", "confidence", "cleaning"])
+def test_where_the_weights_are_written_must_be_said(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A default would be the weights in the package, which every run reads."""
+    own = [] if kind in ("features", "cleaning") else ["--cache", str(tmp_path / "cache")]
+    assert main(["train", kind, "--footage", str(tmp_path), *own]) == 2
+    assert "--output" in capsys.readouterr().err
