@@ -145,7 +145,8 @@ def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, co
     from refcolorize.node import cleaning, node_results, nodes
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
-    knobs = r"^ (addUserKnob \{\d+ )?(compare|wipe|compare_file|unique_id)\b.*\n"
+    # its callback was another
+    knobs = r"^ ((addUserKnob \{\d+ )?(compare|wipe|compare_file|unique_id)|knobChanged)\b.*\n"
     text = re.sub(knobs, "", text, flags=re.MULTILINE).replace("{{$gui*(parent.compare>0)}}", "0")
     script = comp.folder / "old.nk"
     script.write_text(text.replace("\\[value parent.compare_file]", "nothing"), encoding="utf-8")

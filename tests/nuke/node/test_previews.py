@@ -132,7 +132,7 @@ def test_a_node_of_an_earlier_plug_in_shows_the_preview_as_a_version(nuke: Any, 
     from refcolorize.node import nodes, previews
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
-    knobs = r"^ (addUserKnob \{\d+ )?(preview_file|preview_frames)\b.*\n"
+    knobs = r"^ ((addUserKnob \{\d+ )?(preview_file|preview_frames)|knobChanged)\b.*\n"  # its callback was another
     text = re.sub(knobs, "", text, flags=re.MULTILINE).replace("{{$gui*parent.preview_frames}}", "0")
     text = text.replace("{{parent.use_result+$gui*parent.preview_frames>0}}", "{{parent.use_result}}")
     script = comp.folder / "old.nk"
