@@ -66,7 +66,7 @@ def random_box(shape: tuple[int, int], shares: tuple[float, float], random: np.r
     if columns > 0.98 * width:
         shrink = 0.98 * width * random.uniform(0.6, 1) / columns
         rows, columns = rows * shrink, columns * shrink
-    rows, columns = int(rows), int(columns)
+    rows, columns = max(16, int(rows)), max(16, int(columns))
     return int(random.integers(width - columns + 1)), int(random.integers(height - rows + 1)), columns, rows
 
 
