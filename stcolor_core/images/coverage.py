@@ -11,7 +11,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header, Picture, Placement
+from stcolor_core.images.pictures import Header, Picture, Placement, Window
 
 __all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply", "window_share"]
 
@@ -66,8 +66,10 @@ def read_alpha_share(
     """
     picture = plates.read_alpha(path, role=role) if use_alpha else None
     header = picture or plates.read_header(path, role=role)
-    alpha = None if picture is None else plates.alpha_plane(picture)
-    return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region, placement)
+    if placement is not None:
+        header = placement.of(header)
+    alpha = plates.alpha_plane(header) if isinstance(header, Picture) else None
+    return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region)
 
 
 def window_share(
@@ -80,7 +82,10 @@ def window_share(
         region: As for `read_alpha_share`.
         placement: As for `read_alpha_share`.
     """
-    return _share(np.ones((picture.data_window[3], picture.data_window[2]), np.float32), picture, region, placement)
+    display, window = picture.display_window, picture.data_window
+    if placement is not None:
+        display, window = placement.display, placement.inside
+    return _share_of(np.ones((window[3], window[2]), np.float32), window, display, region)
 
 
 def read_mask_share(
@@ -103,23 +108,23 @@ def read_mask_share(
         BadRequest: If the mask is black.
     """
     picture = plates.read_colored(path, role=role)
+    if placement is not None:
+        picture = placement.of(picture)
     plane = mask_plane(picture)
     if plane.max() < plates.ALPHA_STEP:
         raise BadRequest(
             f"{picture.label} is black, so that its reference counts nowhere. Paint white where it counts."
         )
-    return _share(plane, picture, region, placement)
+    return _share(plane, picture, region)
 
 
-def _share(
-    plane: Plane,
-    picture: Header | HeaderSummary,
-    region: tuple[float, float, float, float],
-    placement: Placement | None,
-) -> float:
-    display = picture.display_window
-    x, y, width, height = display if placement is None else placement.display_of(display)
+def _share(plane: Plane, picture: Header, region: tuple[float, float, float, float]) -> float:
+    return _share_of(plane, picture.data_window, picture.display_window, region)
+
+
+def _share_of(plane: Plane, window: Window, display: Window, region: tuple[float, float, float, float]) -> float:
+    x, y, width, height = display
     left, top = x + round(region[0] * width), y + round(region[1] * height)
     right, bottom = x + round(region[2] * width), y + round(region[3] * height)
     target = left, top, max(1, right - left), max(1, bottom - top)
-    return float((cut(plane, picture.data_window, target, outside="black") >= COVERED).mean())
+    return float((cut(plane, window, target, outside="black") >= COVERED).mean())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import OpenImageIO as oiio
 
 from stcolor_core.arrays import Mask, Pixels
@@ -97,23 +98,28 @@ class Placement:
     Attributes:
         size: Width and height of the format in the file, px.
         display: x, y, width and height of the format that it shows a part of, in the picture's own pixels.
+        inside: x, y, width and height of what it shows of it, in the same pixels: all of it but bars at its edges.
     """
 
     size: tuple[int, int]
     display: Window
+    inside: Window
 
     def of(self, picture: AnyHeader) -> AnyHeader:
-        """Return a picture in the format that it shows a part of; as it is if it has another size.
+        """Return a picture in the format that it shows a part of, without bars; as it is if it has another size.
 
         Args:
             picture: The picture or its header, or the mask of the same size that belongs to it.
         """
-        return replace(picture, display_window=self.display_of(picture.display_window))
-
-    def display_of(self, window: Window) -> Window:
-        """Return the format that a picture shows a part of; the argument itself if it has another size.
-
-        Args:
-            window: The picture's display window, as its file says.
-        """
-        return self.display if window[2:] == self.size else window
+        if picture.display_window[2:] != self.size:
+            return picture
+        x, y, width, height = self.inside
+        left, top = x - picture.data_window[0], y - picture.data_window[1]
+        part = np.s_[max(0, top) : top + height, max(0, left) : left + width]
+        changed: dict[str, Any] = {"display_window": self.display, "data_window": self.inside}
+        if isinstance(picture, Picture):
+            pixels = picture.pixels[part]
+            broken = None if picture.broken is None else picture.broken[part]
+            changed |= {"pixels": pixels, "broken": broken}
+            changed["nonfinite"] = 0 if broken is None else int(broken.sum())
+        return replace(picture, **changed)

@@ -256,7 +256,7 @@ class ShotInputs:
         """
         mask = None if picture.mask is None else self._contents[picture.mask]
         frame = [] if picture.movie_frame is None else [picture.movie_frame]
-        place = [] if picture.placement is None else [picture.placement.display]
+        place = [] if picture.placement is None else [picture.placement.display, picture.placement.inside]
         return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha, *frame, *place]
 
     def matte_state(self, frame: int) -> list[Status | str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 
 from stcolor_core.arrays import Mask, Plane
+from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe, roll_off
@@ -18,16 +20,18 @@ from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.pictures import Picture, Placement, Window
-from stcolor_core.method.registration import Place, find_place, local_contrast
+from stcolor_core.method.registration import Place, find_bars, find_place, local_contrast
 from stcolor_core.plurals import count_of
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["ReferencePlaces", "has_aspect_of"]
 
-_KIND = "reference place 1"  # raised when the search changes
+_KIND = "reference place 2"  # raised when the search changes
 _ASPECT_TOLERANCE = 0.01
 _WHOLE = 0.8  # of the frame; a picture of its aspect that shows more is registered like any keyframe
 _SQUEEZED = 1.1  # ratio of width to height of a pixel from which a picture was squeezed
+_TOLD_APART = 3  # places of one sequence that are told one by one
 _COMPARED = 512  # px: side of the part that is then compared with the plate, pixel by pixel
 _UNSURE = 2 / 216  # of the height: how far off the place of a crop may be before that
 _LEAST_CORRELATION = 0.5
@@ -81,6 +85,7 @@ class ReferencePlaces:
 
         Raises:
             PlateError: If the reference or the plate frame is damaged or has changed since the run began.
+            BadRequest: If its aspect is not the plate's, and it shows nothing of its frame.
         """
         own = self._formats[picture.path]
         has_aspect = has_aspect_of(own.display_window, self._display)
@@ -89,10 +94,17 @@ class ReferencePlaces:
             return picture
         found = self._cache.get_for_key(_KIND, repr(state()), partial(self._find, picture, frame, has_aspect))
         if found is None:
-            return picture
-        x, y, width, height = found
+            if has_aspect:
+                return picture
+            *_, width, height = own.display_window
+            raise BadRequest(
+                f"Reference {frame} ({picture.path}) is {width} x {height}, of another aspect than the plate's "
+                f"{self._display[2]} x {self._display[3]}, and nothing tells where on the frame it belongs. Reformat "
+                f"it to the plate, render it with a data window, or {advise('as_still')}."
+            )
+        display, inside = (cast("Window", tuple(window)) for window in found)
         size = own.display_window[2], own.display_window[3]
-        return replace(picture, placement=Placement(size, (x, y, width, height)))
+        return replace(picture, placement=Placement(size, display, inside))
 
     def placed_all(
         self,
@@ -112,13 +124,13 @@ class ReferencePlaces:
             PlateError: As for `placed`.
         """
         placed: dict[int, tuple[ReferencePicture, ...]] = {}
-        told: dict[str, list[int]] = {}
+        told: dict[tuple[str, str], list[int]] = {}
         for frame, pictures in found.items():
             placed[frame] = tuple(self.placed(p, frame, state=partial(state, p, frame)) for p in pictures)
             for picture in placed[frame]:
                 if line := self.describe(picture):
-                    told.setdefault(f"({picture.sequence or picture.path}) {line}", []).append(frame)
-        for line, frames in told.items():
+                    told.setdefault((str(picture.sequence or picture.path), line), []).append(frame)
+        for line, frames in _folded(told).items():
             warn(f"Reference {describe_frames(frames)} {line} If that is wrong, reformat it to the plate.")
         return placed
 
@@ -130,9 +142,9 @@ class ReferencePlaces:
         """
         if picture.placement is None:
             return ""
-        display = picture.placement.display
-        own = self._formats[picture.path].data_window
-        size = f"is {own[2]} x {own[3]}, where the plate is {self._display[2]} x {self._display[3]}"
+        display, own = picture.placement.display, picture.placement.inside
+        *_, width, height = self._formats[picture.path].data_window
+        size = f"is {width} x {height}, where the plate is {self._display[2]} x {self._display[3]}"
         starts, ends = [], []
         for axis in (0, 1):
             scale = self._display[2 + axis] / display[2 + axis]
@@ -141,15 +153,16 @@ class ReferencePlaces:
             ends.append(start + own[2 + axis] * scale)
         left, top = (round(start) for start in starts)
         width, height = (round(end - start) for start, end in zip(starts, ends, strict=True))
-        if (left, top, width, height) == (0, 0, *self._display[2:]):
+        is_squeezed = not has_aspect_of(own, self._display)
+        if is_squeezed and (left, top, width, height) == (0, 0, *self._display[2:]):
             return f"{size}: it shows the whole frame in another shape, and is stretched to fit."
         if left <= 0 and top <= 0 and left + width >= self._display[2] and top + height >= self._display[3]:
             return f"{size}: it shows more than the frame, and is used where it belongs."
-        places = [f"{count_of(left, 'pixel')} from the left", f"{count_of(top, 'pixel')} from the top"]
-        return f"{size}: it shows a part of {width} x {height}, {' and '.join(places)}, and is used there."
+        place = f"{_from_edge(left, 'left')} and {_from_edge(top, 'top')}"
+        return f"{size}: it shows a part of {width} x {height}, {place}, and is used there."
 
-    def _find(self, picture: ReferencePicture, frame: int, has_aspect: bool) -> Window | None:
-        """Return the display window of the frame that a reference shows a part of, in the reference's pixels."""
+    def _find(self, picture: ReferencePicture, frame: int, has_aspect: bool) -> tuple[Window, Window] | None:
+        """Return the format that a reference shows a part of, and what it shows of it, in the reference's pixels."""
         reference, plate = self._read_reference(picture, frame), self._read_plate(frame)
         target = roll_off(self._pipe.lightness(plates.layer_pixels(plate)))
         source = roll_off(self._pipe_of(picture).lightness(plates.layer_pixels(reference)))
@@ -158,13 +171,57 @@ class ReferencePlaces:
         if place is None or (has_aspect and min(place.width, place.height) >= _WHOLE):
             return None
         left, top, scale = _at_plate_size(place, target, source)
+        x, y, *_ = reference.data_window
+        rows, columns = _inside(source, target, (left, top), scale)
         left, top = left + plate.data_window[0], top + plate.data_window[1]
-        return (
-            round(reference.data_window[0] + (self._display[0] - left) * scale[0]),
-            round(reference.data_window[1] + (self._display[1] - top) * scale[1]),
+        display = (
+            round(x + (self._display[0] - left) * scale[0]),
+            round(y + (self._display[1] - top) * scale[1]),
             round(self._display[2] * scale[0]),
             round(self._display[3] * scale[1]),
         )
+        return display, (x + columns.start, y + rows.start, columns.stop - columns.start, rows.stop - rows.start)
+
+
+def _folded(told: Mapping[tuple[str, str], list[int]]) -> dict[str, list[int]]:
+    """Return the frames of each line; one line for a sequence whose pictures show many parts of their frames."""
+    lines: dict[str, list[int]] = {}
+    for path, _ in told:
+        group = {line: frames for (other, line), frames in told.items() if other == path}
+        if len(group) > _TOLD_APART:
+            frames = sorted(frame for frames in group.values() for frame in frames)
+            lines[f"({path}): each shows a part of its frame, and is used there."] = frames
+        else:
+            lines.update({f"({path}) {line}": frames for line, frames in group.items()})
+    return lines
+
+
+def _from_edge(pixels: int, edge: str) -> str:
+    if pixels < 0:
+        return f"{count_of(-pixels, 'pixel')} beyond the {edge} edge"
+    return f"{count_of(pixels, 'pixel')} from the {edge}"
+
+
+def _inside(
+    source: Plane, target: Plane, corner: tuple[float, float], scale: tuple[float, float]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a picture between its bars.
+
+    Args:
+        source: L* of the picture, shape (h, w).
+        target: L* of the plate, shape (H, W).
+        corner: Where the picture's left upper corner lies on the plate: x, y, px.
+        scale: Its pixels in one of the plate's, across and down.
+    """
+    height, width = source.shape
+    x = ((np.arange(width, dtype=np.float32) + 0.5) / scale[0] + corner[0] - 0.5)[None].repeat(height, 0)
+    y = ((np.arange(height, dtype=np.float32) + 0.5) / scale[1] + corner[1] - 0.5)[:, None].repeat(width, 1)
+    shown = cv2.remap(target, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
+    bars = find_bars(source, np.asarray(shown, np.float32))
+    if bars is None or bars.all():
+        return slice(0, height), slice(0, width)
+    rows, columns = (np.flatnonzero(~bars.all(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _known(picture: Picture, *, uses_alpha: bool) -> Mask | None:

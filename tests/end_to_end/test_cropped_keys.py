@@ -93,6 +93,23 @@ def test_a_mask_of_the_crops_size_lies_where_the_crop_does(shot: ShotOnDisk) -> 
     assert not changed[cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0].any()
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_bars_around_a_crop_lend_no_colour(shot: ShotOnDisk, level: float) -> None:
+    part = painted(shot)[TOP + 20 : TOP + 70, LEFT + 10 : LEFT + 80]
+    write_exr(shot.folder / "plain.exr", part)
+    with_bars = cv2.copyMakeBorder(part, 20, 20, 10, 10, cv2.BORDER_CONSTANT, value=(level,) * 3)
+    write_exr(shot.folder / "bars.exr", with_bars)
+    for name in ("plain", "bars"):
+        assert run(shot, name, "--reference", f"{FIRST + AT}={shot.folder / name}.exr") == 0
+    plain, bars = (results(shot, name)[AT] for name in ("plain", "bars"))
+    outside = np.ones((HEIGHT, WIDTH), bool)
+    outside[TOP + 15 : TOP + 75, LEFT + 5 : LEFT + 85] = False
+    for name in ("rc_ab.u", "rc_ab.v"):
+        assert np.array_equal(plain[name][outside], bars[name][outside])
+    inside = np.s_[TOP + 24 : TOP + 66, LEFT + 14 : LEFT + 76]
+    assert np.abs(bars["rc_ab.v"][inside] - 45).max() < 2
+
+
 def test_a_whole_frame_in_another_shape_is_a_whole_keyframe(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """Registration of keyframes that were coloured elsewhere with the plate (docs/method.md, "Registration")."""
 
 from stcolor_core.method.registration.alignment import local_contrast
-from stcolor_core.method.registration.crop import Place, find_place
+from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.patches import (
     find_patch_alignment,
     find_patch_damage,
@@ -21,6 +21,7 @@ __all__ = [
     "Place",
     "Registration",
     "describe_moves",
+    "find_bars",
     "find_neighbours",
     "find_patch_alignment",
     "find_patch_damage",

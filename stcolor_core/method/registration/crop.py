@@ -18,7 +18,7 @@ from stcolor_core.arrays import Mask, Pixels, Plane
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import affine_alignment_misfit, find_alignment, local_contrast
 
-__all__ = ["Place", "find_place"]
+__all__ = ["Place", "find_bars", "find_place"]
 
 _STEP = 1.06  # between one size that is tried and the next
 _SMALLEST, _LARGEST = 0.15, 2.5  # of the frame: the picture's longer side, in its own direction
@@ -31,7 +31,11 @@ _LEAST_PIXELS = 400  # known pixels at `_MOST_LINES` that can tell a place
 _MOST_MISFIT = 0.2  # nearly all right places of crops have less, the best places of other pictures 0.2 to 0.8
 _SURE = 0.1  # misfit of a whole frame, from which no part is sought
 _CLEARLY = 0.5  # of the misfit of any other place: a texture that repeats does not tell which one is right
+_AS_GOOD = 0.03  # misfit by which a place may be worse if the picture's pixels have the frame's size there
+_UNSCALED_LINES = 540  # height of the frame at which such a place is sought
 _ROUNDS = 2
+_LEAST_BAR = 0.01  # of the picture: bars that lie on the frame
+_BAR_LEVEL, _BAR_APART = 1.0, 5.0  # L*: the most that rows of a bar differ by, and the least from the frame
 _BAR_SHARES, _BAR_CONTRAST = (2, 98), 3.0  # per cent, L*: a line whose pixels differ by less than this is part of a bar
 
 
@@ -116,12 +120,15 @@ def find_place(target: Plane, source: Plane, known: Mask | None = None) -> Place
     Returns:
         The place; None if the picture shows nothing of the frame, or nothing tells where it belongs.
     """
+    unscaled = _find_unscaled(target, source, known)
     target, (source, known) = _reduced(target), _reduced_known(source, known)
     whole = _refine(target, source, known, _WHOLE)
     if whole[1] < _SURE:
         return whole[0]
     tried = [whole, *(_refine(target, source, known, place) for place in _candidates(target, source, known))]
     best, misfit = min(tried, key=lambda refined: refined[1])
+    if unscaled is not None and (own := _misfit(target, source, known, unscaled)) <= misfit + _AS_GOOD:
+        best, misfit = unscaled, own
     others = [other for place, other in tried if not place.is_near(best)]
     return best if misfit < min([_MOST_MISFIT, *(_CLEARLY * other for other in others)]) else None
 
@@ -134,15 +141,44 @@ def _reduced(plane: Plane) -> Plane:
 def _reduced_known(source: Plane, known: Mask | None) -> tuple[Plane, Mask]:
     """Return a picture and its mask, no taller than a frame of twice the height at which places are refined."""
     known = np.ones(source.shape, bool) if known is None else known
-    known = known & _inside_bars(source)
+    known = known & ~_even_edges(source)
     source = np.where(known, source, np.float32(0))
     lines = min(len(source), 2 * _MOST_LINES)
     size = lines, max(1, round(source.shape[1] * lines / len(source)))
     return resize(source, size), np.asarray(resize(known.astype(np.float32), size) > 0.98)
 
 
-def _inside_bars(source: Plane) -> Mask:
-    """Return where a picture lies between the even bars at its edges, if it has any."""
+def find_bars(source: Plane, target: Plane) -> Mask | None:
+    """Return the bars at the edges of a picture: even rows and columns of one level where the frame shows another.
+
+    Args:
+        source: L* of the picture, shape (H, W), 0..100.
+        target: L* of what the frame shows there, of the same shape; NaN where that is outside of the frame.
+
+    Returns:
+        Mask of the bars with the row or column beside them, shape (H, W); None if there are none on the frame.
+    """
+    bars = np.zeros(source.shape, bool)
+    for turns in range(4):  # the upper edge of the picture, then of the picture turned by 90 degrees, ...
+        own, shown, turned = (np.rot90(plane, turns) for plane in (source, target, bars))
+        rows = _bar_rows(own)
+        apart = np.abs(own[:rows] - shown[:rows])
+        apart = apart[np.isfinite(apart)]
+        if apart.size >= _LEAST_BAR * source.size and apart.mean() >= _BAR_APART:  # else it is a sky, or off the frame
+            turned[: rows + 1] = True  # `rot90` returns a view
+    return bars if bars.any() and not bars.all() else None
+
+
+def _bar_rows(picture: Plane) -> int:
+    """Return how many rows from the upper edge on are even and of one level."""
+    low, high = (np.percentile(picture, share, axis=1) for share in _BAR_SHARES)
+    level = picture.mean(axis=1)
+    differs = (high - low > _BAR_CONTRAST) | (np.abs(level - level[0]) > _BAR_LEVEL)
+    return int(np.argmax(differs)) if differs.any() else 0
+
+
+def _even_edges(source: Plane) -> Mask:
+    """Return the even rows and columns at the edges of a picture: bars, or what looks like them, as a clear sky."""
     inside = np.ones(source.shape, bool)
     for axis in (0, 1):
         low, high = (np.percentile(source, share, axis=1 - axis) for share in _BAR_SHARES)
@@ -151,7 +187,22 @@ def _inside_bars(source: Plane) -> Mask:
             ends = np.arange(source.shape[axis])
             within = (ends >= picture[0]) & (ends <= picture[-1])
             inside &= within[:, None] if axis == 0 else within
-    return inside
+    return ~inside
+
+
+def _find_unscaled(target: Plane, source: Plane, known: Mask | None) -> Place | None:
+    """Return the best place of a picture whose pixels have the frame's size; None if it does not fit into the frame."""
+    if source.shape[0] > target.shape[0] or source.shape[1] > target.shape[1] or min(source.shape) < _TEMPLATE // 2:
+        return None
+    share = min(1.0, _UNSCALED_LINES / len(target))
+    size, small = (
+        (max(4, round(plane.shape[0] * share)), max(4, round(plane.shape[1] * share))) for plane in (target, source)
+    )
+    counted = None if known is None else np.asarray(resize(known.astype(np.float32), small) > 0.5)
+    picture = local_contrast(resize(source, small), counted, lines=size[0])
+    _, left, top = _slide(local_contrast(resize(target, size)), picture)
+    whole = target.shape
+    return Place(left / size[1], top / size[0], source.shape[1] / whole[1], source.shape[0] / whole[0])
 
 
 def _candidates(target: Plane, source: Plane, known: Mask) -> list[Place]:
@@ -197,6 +248,14 @@ def _slide(frame: Plane, picture: Plane) -> tuple[float, int, int]:
     return best, x - columns, y - rows
 
 
+def _misfit(target: Plane, source: Plane, known: Mask, place: Place) -> float:
+    """Return the misfit of a picture at a place; 1 if too little can be compared."""
+    picture, covered = place.put(source, known, target.shape)
+    if covered.sum() < _LEAST_PIXELS:
+        return 1.0
+    return affine_alignment_misfit(np.eye(2, 3), target, picture, covered)
+
+
 def _refine(target: Plane, source: Plane, known: Mask, place: Place) -> tuple[Place, float]:
     """Return a place with its edges put right, and the misfit that it leaves; 1 if too little can be compared."""
     height, width = target.shape
@@ -213,7 +272,4 @@ def _refine(target: Plane, source: Plane, known: Mask, place: Place) -> tuple[Pl
         x, y = np.linalg.solve(found.matrix[:, :2], np.array(centre) - found.matrix[:, 2])
         own = place.width / scale[0], place.height / scale[1]
         place = Place((x + 0.5) / width - own[0] / 2, (y + 0.5) / height - own[1] / 2, *own)
-    picture, covered = place.put(source, known, target.shape)
-    if covered.sum() < _LEAST_PIXELS:
-        return place, 1.0
-    return place, affine_alignment_misfit(np.eye(2, 3), target, picture, covered)
+    return place, _misfit(target, source, known, place)

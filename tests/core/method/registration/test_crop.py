@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import texture
 
-from stcolor_core.method.registration.crop import Place, find_place
+from stcolor_core.method.registration.crop import Place, find_bars, find_place
 
 HEIGHT, WIDTH = 216, 384
 FRAME = cv2.GaussianBlur(texture(HEIGHT, WIDTH, seed=3, mean=50, contrast=60), (0, 0), 1.5)
@@ -30,6 +30,26 @@ def error(found: Place | None, left: float, top: float, width: float, height: fl
 )
 def test_a_crop_is_found_within_a_pixel(box: tuple[int, int, int, int]) -> None:
     assert error(find_place(FRAME, cut(*box)), *box) < 1.0
+
+
+def test_the_place_of_a_soft_crop_of_the_frames_own_pixels_is_exact() -> None:
+    soft = cv2.GaussianBlur(FRAME, (0, 0), 6)
+    for box in [(30, 20, 60, 90), (301, 8, 52, 86), (200, 90, 110, 70)]:
+        assert error(find_place(soft, cut(*box, frame=soft)), *box) < 0.01
+
+
+def test_even_edges_are_bars_unless_the_frame_shows_the_same() -> None:
+    shown = cut(50, 40, 120, 100)
+    shown[:20] = 80.0  # a clear sky
+    assert find_bars(shown, shown.copy()) is None
+    bars = shown.copy()
+    bars[:12], bars[-9:] = 0, 0
+    found = find_bars(bars, shown)
+    assert found is not None
+    assert found[:12].all() and found[-9:].all() and not found[14:-11].any()
+    outside = shown.copy()
+    outside[:12], outside[-9:] = np.nan, np.nan  # bars beside the frame take nothing from it
+    assert find_bars(bars, outside) is None
 
 
 def test_a_crop_in_another_light_that_was_enlarged_is_found() -> None:
