@@ -165,14 +165,15 @@ class ReferencePlaces:
         """Return the format that a reference shows a part of, and what it shows of it, in the reference's pixels."""
         reference, plate = self._read_reference(picture, frame), self._read_plate(frame)
         target = roll_off(self._pipe.lightness(plates.layer_pixels(plate)))
-        source = roll_off(self._pipe_of(picture).lightness(plates.layer_pixels(reference)))
+        lab = self._pipe_of(picture).lab(plates.layer_pixels(reference))
+        source = np.ascontiguousarray(roll_off(lab[..., 0]))
         known = _known(reference, uses_alpha=picture.alpha == "auto")
         place = find_place(target, source, known)
         if place is None or (has_aspect and min(place.width, place.height) >= _WHOLE):
             return None
         left, top, scale = _at_plate_size(place, target, source)
         x, y, *_ = reference.data_window
-        rows, columns = _inside(source, target, (left, top), scale)
+        rows, columns = _inside(source, np.hypot(lab[..., 1], lab[..., 2]), target, (left, top), scale)
         left, top = left + plate.data_window[0], top + plate.data_window[1]
         display = (
             round(x + (self._display[0] - left) * scale[0]),
@@ -203,12 +204,13 @@ def _from_edge(pixels: int, edge: str) -> str:
 
 
 def _inside(
-    source: Plane, target: Plane, corner: tuple[float, float], scale: tuple[float, float]
+    source: Plane, chroma: Plane, target: Plane, corner: tuple[float, float], scale: tuple[float, float]
 ) -> tuple[slice, slice]:
     """Return the rows and columns of a picture between its bars.
 
     Args:
         source: L* of the picture, shape (h, w).
+        chroma: Its chroma, of the same shape.
         target: L* of the plate, shape (H, W).
         corner: Where the picture's left upper corner lies on the plate: x, y, px.
         scale: Its pixels in one of the plate's, across and down.
@@ -217,7 +219,7 @@ def _inside(
     x = ((np.arange(width, dtype=np.float32) + 0.5) / scale[0] + corner[0] - 0.5)[None].repeat(height, 0)
     y = ((np.arange(height, dtype=np.float32) + 0.5) / scale[1] + corner[1] - 0.5)[:, None].repeat(width, 1)
     shown = cv2.remap(target, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
-    bars = find_bars(source, np.asarray(shown, np.float32))
+    bars = find_bars(source, np.asarray(shown, np.float32), chroma)
     if bars is None or bars.all():
         return slice(0, height), slice(0, width)
     rows, columns = (np.flatnonzero(~bars.all(axis=axis)) for axis in (1, 0))

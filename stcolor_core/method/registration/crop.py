@@ -35,6 +35,7 @@ _AS_GOOD = 0.03  # misfit by which a place may be worse if the picture's pixels 
 _UNSCALED_LINES = 540  # height of the frame at which such a place is sought
 _ROUNDS = 2
 _LEAST_BAR = 0.01  # of the picture: bars that lie on the frame
+_BAR_CHROMA = 3.0
 _BAR_LEVEL, _BAR_APART = 1.0, 5.0  # L*: the most that rows of a bar differ by, and the least from the frame
 _BAR_SHARES, _BAR_CONTRAST = (2, 98), 3.0  # per cent, L*: a line whose pixels differ by less than this is part of a bar
 
@@ -148,20 +149,23 @@ def _reduced_known(source: Plane, known: Mask | None) -> tuple[Plane, Mask]:
     return resize(source, size), np.asarray(resize(known.astype(np.float32), size) > 0.98)
 
 
-def find_bars(source: Plane, target: Plane) -> Mask | None:
-    """Return the bars at the edges of a picture: even rows and columns of one level where the frame shows another.
+def find_bars(source: Plane, target: Plane, chroma: Plane) -> Mask | None:
+    """Return the bars at the edges of a picture: even grey rows and columns of one level where the frame has another.
 
     Args:
         source: L* of the picture, shape (H, W), 0..100.
         target: L* of what the frame shows there, of the same shape; NaN where that is outside of the frame.
+        chroma: Chroma of the picture, of the same shape.
 
     Returns:
         Mask of the bars with the row or column beside them, shape (H, W); None if there are none on the frame.
     """
     bars = np.zeros(source.shape, bool)
     for turns in range(4):  # the upper edge of the picture, then of the picture turned by 90 degrees, ...
-        own, shown, turned = (np.rot90(plane, turns) for plane in (source, target, bars))
+        own, shown, color, turned = (np.rot90(plane, turns) for plane in (source, target, chroma, bars))
         rows = _bar_rows(own)
+        if not rows or color[:rows].mean() > _BAR_CHROMA:
+            continue
         apart = np.abs(own[:rows] - shown[:rows])
         apart = apart[np.isfinite(apart)]
         if apart.size >= _LEAST_BAR * source.size and apart.mean() >= _BAR_APART:  # else it is a sky, or off the frame

@@ -25,7 +25,7 @@ from stcolor_core.method.registration.alignment import (
     find_alignment,
 )
 from stcolor_core.method.registration.color_place import find_color_place
-from stcolor_core.method.registration.crop import Place, find_place
+from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
@@ -63,6 +63,7 @@ class Registration:
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
         by_color: Whether its luminance is the plate's own, so that frame and alignment are those of its colours.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
+        bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
     """
 
     frame: int | None
@@ -74,11 +75,13 @@ class Registration:
     unused: float = 0.0
     by_color: bool = False
     place: Place | None = None
+    bars: Mask | None = None
 
     @property
     def changes_pixels(self) -> bool:
         """Return whether anything is moved, relit, cleaned or left out."""
-        return bool(self.place or self.alignment or self.tones or self.clean or self.used is not None)
+        masks = self.used is not None or self.bars is not None
+        return bool(masks or self.place or self.alignment or self.tones or self.clean)
 
     def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
         """Return the registered picture and where its colour is known.
@@ -92,6 +95,9 @@ class Registration:
             CIELAB and the mask, of the same shapes; the arguments themselves if nothing is to be done.
         """
         height, width = lightness.shape
+        if self.bars is not None:
+            inside = resize((~self.bars).astype(np.float32), lab.shape[:2]) > 0.98
+            known = inside if known is None else known & inside
         if known is not None and self.changes_pixels:
             lab = np.where(known[..., None], lab, np.float32(0))  # so that no NaN is spread by interpolation
         if self.place is not None:
@@ -136,6 +142,8 @@ class Registration:
             parts.append(f"{lead}{moves} to fit")
         if tones:
             parts.append(_enumerate(tones))
+        if self.bars is not None:
+            parts.append("its bars are left out")
         if parts and self.unused >= 0.005:
             parts.append(f"{100 * self.unused:.0f} % of it does not fit and is not used")
         return "; ".join(parts)
@@ -170,6 +178,21 @@ def find_registration(
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
+    bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
+    if bars is not None:
+        known = ~bars if known is None else known & ~bars
+    found = _find_registration(lab, known, frame=frame, others=others, lightness_of=lightness_of)
+    return found if bars is None or found.frame is None else replace(found, bars=bars)
+
+
+def _find_registration(
+    lab: Image,
+    known: Mask | None,
+    *,
+    frame: int,
+    others: Iterable[int],
+    lightness_of: Callable[[int], Plane],
+) -> Registration:
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
     key = _lightness_of(lab)
@@ -278,7 +301,7 @@ def describe_moves(alignment: Alignment, lines: int) -> str:
         moves.append(f"scaled by {alignment.scale:.3f}")
     if alignment.turn > 0.1:
         moves.append(f"turned by {alignment.turn:.1f} degrees")
-    if alignment.flow is not None:
+    if alignment.bend * factor >= 0.05:
         moves.append(f"bent by {alignment.bend * factor:.1f} px")
     return _enumerate(moves or ["moved slightly"])
 

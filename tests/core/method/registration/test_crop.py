@@ -41,15 +41,17 @@ def test_the_place_of_a_soft_crop_of_the_frames_own_pixels_is_exact() -> None:
 def test_even_edges_are_bars_unless_the_frame_shows_the_same() -> None:
     shown = cut(50, 40, 120, 100)
     shown[:20] = 80.0  # a clear sky
-    assert find_bars(shown, shown.copy()) is None
+    grey = np.zeros_like(shown)
+    assert find_bars(shown, shown.copy(), grey) is None
     bars = shown.copy()
     bars[:12], bars[-9:] = 0, 0
-    found = find_bars(bars, shown)
+    found = find_bars(bars, shown, grey)
     assert found is not None
     assert found[:12].all() and found[-9:].all() and not found[14:-11].any()
+    assert find_bars(bars, shown, grey + 20) is None  # painted
     outside = shown.copy()
     outside[:12], outside[-9:] = np.nan, np.nan  # bars beside the frame take nothing from it
-    assert find_bars(bars, outside) is None
+    assert find_bars(bars, outside, grey) is None
 
 
 def test_a_crop_in_another_light_that_was_enlarged_is_found() -> None:

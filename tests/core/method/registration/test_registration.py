@@ -95,6 +95,17 @@ def test_a_plate_without_texture_takes_any_keyframe_as_it_is(level: float) -> No
     assert found == Registration(5)
 
 
+def test_bars_of_a_film_format_lend_no_colour_and_leave_the_rest_exact() -> None:
+    lab = keyframe()
+    lab[:14], lab[-14:] = 0, 0
+    found = find(lab)
+    assert (found.frame, found.alignment, found.tones, found.clean) == (FRAME, None, (), False)
+    assert found.describe(FRAME, lines=108) == "its bars are left out"
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is not None and not known[:14].any() and not known[-14:].any() and known[16:-16].all()
+    assert np.array_equal(registered[known], lab[known])
+
+
 def test_a_flat_colour_shows_nothing_of_a_plate_with_texture_and_is_a_still() -> None:
     red = np.full((*SCENE.lightnesses[FRAME].shape, 3), (50, 60, 40), np.float32)
     assert find(red).frame is None
