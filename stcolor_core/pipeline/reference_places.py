@@ -220,7 +220,7 @@ def _inside(
     y = ((np.arange(height, dtype=np.float32) + 0.5) / scale[1] + corner[1] - 0.5)[:, None].repeat(width, 1)
     shown = cv2.remap(target, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
     bars = find_bars(source, np.asarray(shown, np.float32), chroma)
-    if bars is None or bars.all():
+    if bars is None:
         return slice(0, height), slice(0, width)
     rows, columns = (np.flatnonzero(~bars.all(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -205,8 +204,8 @@ def _find_unscaled(target: Plane, source: Plane, known: Mask | None) -> Place | 
     counted = None if known is None else np.asarray(resize(known.astype(np.float32), small) > 0.5)
     picture = local_contrast(resize(source, small), counted, lines=size[0])
     _, left, top = _slide(local_contrast(resize(target, size)), picture)
-    whole = target.shape
-    return Place(left / size[1], top / size[0], source.shape[1] / whole[1], source.shape[0] / whole[0])
+    height, width = target.shape
+    return Place(left / size[1], top / size[0], source.shape[1] / width, source.shape[0] / height)
 
 
 def _candidates(target: Plane, source: Plane, known: Mask) -> list[Place]:
@@ -216,7 +215,7 @@ def _candidates(target: Plane, source: Plane, known: Mask) -> list[Place]:
     for _, place in found:
         if not any(place.is_near(other) for other in places):
             places.append(place)
-    return list(islice(places, _REFINED))
+    return places[:_REFINED]
 
 
 def _best_of_each_size(target: Plane, source: Plane, known: Mask) -> Iterator[tuple[float, Place]]:
