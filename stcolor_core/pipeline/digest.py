@@ -147,6 +147,10 @@ class Digests:
         }
         if method.register == "auto" and (references or patches):
             state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
+        if self._inputs.strangers:
+            state["strangers"] = [
+                [frame, *self._inputs.reference_state(picture)] for frame, picture in self._inputs.strangers.items()
+            ]
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
             state["colorless"] = [_COLORLESS, *colorless]  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -131,10 +131,10 @@ class ShotFootage:
             BadRequest: If a still has no finite pixel.
         """
         if self._stills is None:
-            self._stills = [
-                self._colors.read_still(Path(still.path), still.colorspace, lines=self.working_size[0])
-                for still in self._shot.stills
-            ]
+            files = [(Path(still.path), still.colorspace) for still in self._shot.stills]
+            files += [(picture.path, picture.colorspace) for picture in self._inputs.strangers.values()]
+            lines = self.working_size[0]
+            self._stills = [self._colors.read_still(path, colorspace, lines=lines) for path, colorspace in files]
         return self._stills
 
     def plate(self, frame: int) -> PlateFrame:

@@ -128,7 +128,7 @@ class Registration:
             lines: Height of the plate in pixels, in which lengths are given.
         """
         if self.frame is None:
-            return "shows no frame of the shot near its own and is used as a still; leave it out if others show more"
+            return "shows no frame of the shot near its own and is used as a still"
         if self.by_color and self.frame != frame:
             return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]

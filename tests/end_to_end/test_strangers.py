@@ -1,0 +1,71 @@
+"""A keyframe that shows no frame of the shot takes nothing from what the other keyframes give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, write_reference
+from scenes import pan, texture
+
+from stcolor_core.cli import main
+
+MakeShot = Callable[..., ShotOnDisk]
+
+COUNT, AT, HEIGHT, WIDTH = 6, 3, 72, 128
+OPTIONS = ("--cuts", "none", "--working-height", "72")
+
+
+@pytest.fixture
+def shot(make_shot: MakeShot) -> ShotOnDisk:
+    return make_shot(pan(COUNT, height=HEIGHT, width=WIDTH, step=2), references=(FIRST,))
+
+
+def write_stranger(shot: ShotOnDisk) -> str:
+    """Write a picture of something else, and return its path."""
+    ab = np.full((HEIGHT, WIDTH, 2), (50.0, -40.0), np.float32)
+    write_reference(shot.folder / "other.exr", texture(HEIGHT, WIDTH, seed=77, mean=50, contrast=60), ab)
+    return str(shot.folder / "other.exr")
+
+
+def run(shot: ShotOnDisk, output: str, *given: str) -> None:
+    pictures = ["--plate", str(shot.folder / "plate.####.exr"), "--output", str(shot.folder / output / "shot.####.exr")]
+    assert main(["colorize", *pictures, *OPTIONS, *given]) == 0
+
+
+def colours(shot: ShotOnDisk, output: str) -> np.ndarray:
+    frames = [channels(shot.folder / output / f"shot.{frame}.exr") for frame in shot.frames]
+    return np.stack([np.dstack([frame["rc_ab.u"], frame["rc_ab.v"]]) for frame in frames])
+
+
+def test_it_is_used_as_a_still_where_there_are_other_keyframes(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, key = write_stranger(shot), f"{FIRST}={shot.reference(FIRST)}"
+    run(shot, "still", "--reference", key, "--still", other)
+    capsys.readouterr()
+    run(shot, "out", "--reference", key, "--reference", f"{FIRST + AT}={other}")
+    assert f"Reference {FIRST + AT} ({other}): shows no frame of the shot near its own and is used as a still" in (
+        " ".join(capsys.readouterr().err.split())
+    )
+    assert np.array_equal(colours(shot, "out"), colours(shot, "still"))
+    apart = np.abs(colours(shot, "out") - shot.scene.ab).mean(axis=(1, 2, 3))
+    assert apart.max() < 4
+
+
+def test_frames_are_written_again_when_it_comes_or_goes(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    other, key = write_stranger(shot), f"{FIRST}={shot.reference(FIRST)}"
+    run(shot, "out", "--reference", key)
+    capsys.readouterr()
+    run(shot, "out", "--reference", key, "--reference", f"{FIRST + AT}={other}")
+    assert f"{COUNT} written" in capsys.readouterr().out
+    run(shot, "out", "--reference", key, "--reference", f"{FIRST + AT}={other}")
+    assert " written" not in capsys.readouterr().out
+
+
+def test_alone_it_colours_its_own_frame_by_features(shot: ShotOnDisk) -> None:
+    run(shot, "out", "--reference", f"{FIRST + AT}={write_stranger(shot)}")
+    frame = channels(shot.folder / "out" / f"shot.{FIRST + AT}.exr")
+    assert frame["rc_conf.warp"].mean() < 0.6
+    assert np.hypot(frame["rc_ab.u"], frame["rc_ab.v"]).mean() > 5
