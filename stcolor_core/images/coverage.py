@@ -11,7 +11,8 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header, Picture, Placement, Window
+from stcolor_core.images.pictures import Header, Picture, Window
+from stcolor_core.images.placement import Placement
 
 __all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply", "window_share"]
 

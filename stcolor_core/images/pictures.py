@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import numpy as np
 import OpenImageIO as oiio
 
 from stcolor_core.arrays import Mask, Pixels
 from stcolor_core.images.picture_names import name_picture
 
-__all__ = ["LARGEST_HALF", "Header", "Picture", "PixelType", "Placement", "Window"]
+__all__ = ["LARGEST_HALF", "Header", "Picture", "PixelType", "Window"]
 
 Window = tuple[int, int, int, int]
 """(x, y, width, height), y downwards."""
@@ -86,40 +85,3 @@ class Picture(Header):
     pixels: Pixels = field(repr=False)
     nonfinite: int
     broken: Mask | None = field(repr=False)
-
-
-AnyHeader = TypeVar("AnyHeader", bound=Header)
-
-
-@dataclass(frozen=True)
-class Placement:
-    """The format that a picture shows a part of, if the picture's file does not name it.
-
-    Attributes:
-        size: Width and height of the format in the file, px.
-        display: x, y, width and height of the format that it shows a part of, in the picture's own pixels.
-        inside: x, y, width and height of what it shows of it, in the same pixels: all of it but bars at its edges.
-    """
-
-    size: tuple[int, int]
-    display: Window
-    inside: Window
-
-    def of(self, picture: AnyHeader) -> AnyHeader:
-        """Return a picture in the format that it shows a part of, without bars; as it is if it has another size.
-
-        Args:
-            picture: The picture or its header, or the mask of the same size that belongs to it.
-        """
-        if picture.display_window[2:] != self.size:
-            return picture
-        x, y, width, height = self.inside
-        left, top = x - picture.data_window[0], y - picture.data_window[1]
-        part = np.s_[max(0, top) : top + height, max(0, left) : left + width]
-        changed: dict[str, Any] = {"display_window": self.display, "data_window": self.inside}
-        if isinstance(picture, Picture):
-            pixels = picture.pixels[part]
-            broken = None if picture.broken is None else picture.broken[part]
-            changed |= {"pixels": pixels, "broken": broken}
-            changed["nonfinite"] = 0 if broken is None else int(broken.sum())
-        return replace(picture, **changed)

@@ -13,7 +13,8 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
 from stcolor_core.images.known_color import KnownColor
-from stcolor_core.images.pictures import Header, Picture, Placement
+from stcolor_core.images.pictures import Header, Picture
+from stcolor_core.images.placement import Placement
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs

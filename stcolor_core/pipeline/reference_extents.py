@@ -9,7 +9,8 @@ from pathlib import Path
 
 from stcolor_core.images.coverage import read_alpha_share, read_mask_share, window_share
 from stcolor_core.images.formats import HeaderSummary
-from stcolor_core.images.pictures import Placement, Window
+from stcolor_core.images.pictures import Window
+from stcolor_core.images.placement import Placement
 from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.input_files import InputFiles
 from stcolor_core.shots.shot_files import ReferencePicture

@@ -19,7 +19,8 @@ from stcolor_core.images.color import ColorPipe, roll_off
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import describe_frames
-from stcolor_core.images.pictures import Picture, Placement, Window
+from stcolor_core.images.pictures import Picture, Window
+from stcolor_core.images.placement import Placement
 from stcolor_core.method.registration import Place, find_bars, find_place, local_contrast
 from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise

@@ -10,7 +10,7 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
 from stcolor_core.images.picture_names import describe_absence, name_picture
-from stcolor_core.images.pictures import Placement
+from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise

@@ -113,7 +113,7 @@ def no_device(shot: ShotOnDisk) -> list[str]:  # noqa: ARG001
         pytest.param(matte_of_another_aspect, 2, ["roto.exr", "64 x 64"], id="matte of another aspect"),
         pytest.param(output_in_a_file, 1, ["cannot be written"], id="unwritable output folder"),
         pytest.param(output_without_a_number, 2, ["shot.exr", "####"], id="output without a frame number"),
-        pytest.param(unknown_colorspace, 1, ["ACEScgg", "ACEScg"], id="unknown colour space"),
+        pytest.param(unknown_colorspace, 2, ["ACEScgg", "ACEScg"], id="unknown colour space"),
         pytest.param(unknown_model, 2, ["magic", "standard"], id="unknown model"),
         pytest.param(weights_that_are_not_there, 1, ["vgg19_conv.pth", "stcolor models add"], id="missing weights"),
         pytest.param(only_outside, 2, ["5", "--only"], id="only outside the shot"),

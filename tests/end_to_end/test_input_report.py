@@ -215,6 +215,6 @@ def test_a_keyframe_of_another_file_type_without_a_colour_space_is_named(
     shot = make_shot(references=(FIRST,))
     key = shot.folder / "key.dpx"
     save(key, np.full((64, 96, 3), 0.5, np.float32))
-    assert shot.colorize("--reference", f"{FIRST}={key}", "--colorspace", "ACEScct", references=False) == 1
+    assert shot.colorize("--reference", f"{FIRST}={key}", "--colorspace", "ACEScct", references=False) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "key.dpx" in line and "shot file" in line

@@ -158,6 +158,6 @@ def test_a_file_whose_space_is_not_known_is_named_with_its_frame(
     assert picture.write(str(path), "uint10")
     code = shot.colorize("--reference", f"{AT}={path}")
     line = capsys.readouterr().err.splitlines()[-1]
-    assert (code, line.startswith(f"stcolor: Reference {AT} ({path}) does not say how it is encoded")) == (1, True), (
+    assert (code, line.startswith(f"stcolor: Reference {AT} ({path}) does not say how it is encoded")) == (2, True), (
         line
     )

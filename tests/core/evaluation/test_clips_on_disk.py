@@ -216,7 +216,7 @@ def test_pictures_of_every_type_are_read_by_its_colour_space(
     np.testing.assert_allclose(read("png16", colorspace="Linear Rec.709 (sRGB)"), lab_to_srgb_of(picture), atol=1e-3)
     call = ["evaluate", "--dataset", str(tmp_path / "dpx"), "--protocol", "first", "--colorspace", "nonsense"]
     write_pictures(tmp_path / "dpx" / "wall", frames)
-    assert main([*call, "--variants", "grey", "--sequences", "wall"]) == 1
+    assert main([*call, "--variants", "grey", "--sequences", "wall"]) == 2
     assert "Colour space 'nonsense' is unknown" in capsys.readouterr().err
 
 
