@@ -18,6 +18,7 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import chroma_left
 from stcolor_core.method.references import Keyframe
+from stcolor_core.method.registration import Registration
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.pipeline.events import Event
@@ -192,6 +193,18 @@ class ShotFootage:
         reference = self._fitted.reference(frame)
         shown = reference.registration.frame
         return None if shown is None else (shown, reference.color)
+
+    def registration(self, frame: int) -> Registration:
+        """Return how a reference was fitted to the plate.
+
+        Args:
+            frame: The number of a reference frame.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+            BadRequest: If it has no known colour within the plate.
+        """
+        return self._fitted.reference(frame).registration
 
     def certainty(self, frame: int) -> Plane | None:
         """Return the certainty of a reference's colour on the canvas, shape (H, W), 0..1; None for 1 everywhere.

@@ -61,7 +61,7 @@ from stcolor_core.pipeline.run_reports import (
 )
 from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.shot_plates import PlateFrame
-from stcolor_core.pipeline.strangers import lend_strangers_as_stills
+from stcolor_core.pipeline.strangers import settle_keyframes
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
@@ -270,7 +270,7 @@ class _Run:
     def _plan_spans(self, requested: frozenset[int]) -> tuple[Transitions, list[Span]]:
         """Return the transitions and the spans; plan the patches."""
         leave_out_idle(self._reporter, self._flaws, self._inputs.references)
-        lend_strangers_as_stills(self._shot, self._inputs, self._footage, self._flaws, self._cache)
+        settle_keyframes(self._shot, self._inputs, self._footage, self._flaws, self._cache)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
