@@ -38,6 +38,7 @@ REACH = 5  # frames on either side that a keyframe is compared with
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
+_COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is named as one without colour
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
@@ -205,7 +206,8 @@ def _find_registration(
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
     if not has_texture(key, counted):
-        return Registration(None)  # one flat colour shows nothing of the plate
+        is_colored = np.hypot(lab[..., 1], lab[..., 2])[counted].mean() > _COLORED
+        return Registration(None if is_colored else frame)  # one flat colour shows nothing of the plate
     if painted := find_painted_lightness(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)

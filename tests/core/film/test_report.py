@@ -72,7 +72,7 @@ def test_the_words_agree_with_their_numbers_and_a_certain_scene_is_not_called_we
     scene = SceneReport("s001", "a", 6, 6, 1, 0.99)
     sure = FilmReport((scene,), (GroupReport("a", 1, 1, ()),), ("s001",), 6, 6, 1, ())
     text = "\n".join(sure.lines())
-    assert "1 keyframe." in text and "1 scene, 1 keyframe;" in text and "1 keyframes" not in text
+    assert "1 keyframe." in text and "1 scene, 1 keyframe." in text and "1 keyframes" not in text
     assert "Weak" not in text and "0.99" in text
     unsure = replace(sure, scenes=(replace(scene, confidence=0.6),))
     assert "Weak: s001 (group a), confidence 0.60, 1 keyframe of its own." in "\n".join(unsure.lines())
