@@ -20,7 +20,7 @@ from typing import Any
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.user_folders import user_folder
 
-__all__ = ["StatCache", "Status", "cache_folder", "is_settled", "map_in_threads"]
+__all__ = ["StatCache", "Status", "cache_folder", "find_status", "is_settled", "map_in_threads"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,19 @@ def is_settled(status: Status) -> bool:
         status: Size and modification time of the file.
     """
     return status[1] + _SETTLED_NS < time.time_ns()
+
+
+def find_status(path: Path) -> Status | None:
+    """Return the size and modification time of a file; None if it is not there or cannot be read.
+
+    Args:
+        path: The file.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def map_in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:

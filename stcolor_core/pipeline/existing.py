@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core.files.links import copy_or_link
-from stcolor_core.files.stat_cache import Status
+from stcolor_core.files.stat_cache import Status, find_status
 from stcolor_core.images.frame_files import frame_state, pixel_state
 from stcolor_core.images.raw_headers import ends_in_header
 from stcolor_core.images.sequences import FramePattern
@@ -168,7 +168,7 @@ class ExistingFrames:
             before: The file as it was inspected before.
         """
         path = self._output.path(frame)
-        return before if _status(path) == before.status else _inspect_file(path, digest, self._layers)
+        return before if find_status(path) == before.status else _inspect_file(path, digest, self._layers)
 
     def _inspect(self, pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
         on_disk = set(pattern.frames())
@@ -182,7 +182,7 @@ class ExistingFrames:
 
 
 def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFrame:
-    status = _status(path)
+    status = find_status(path)
     if status is None or status[0] == 0:
         return ExistingFrame(OutputState.MISSING, status, {})
     file = frame_state(path)
@@ -208,11 +208,3 @@ def _is_locked(path: Path) -> bool:
         return not path.stat().st_mode & 0o222
     except OSError:  # it has been deleted since
         return False
-
-
-def _status(path: Path) -> Status | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns

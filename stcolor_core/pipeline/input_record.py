@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from stcolor_core.errors import PlateError
-from stcolor_core.files.stat_cache import Status, map_in_threads
+from stcolor_core.files.stat_cache import Status, find_status, map_in_threads
 from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
 from stcolor_core.images.picture_names import name_picture
 from stcolor_core.models.weight_files import checksum
@@ -233,7 +233,7 @@ def find_changes(record: InputRecord, shot: Shot, *, only: Collection[int] | Non
             if kind == "still" or not wanted.isdisjoint(frames):
                 now[kind, path] = frames
     looked_at = [key for key in before if key in now]
-    statuses = dict(zip(looked_at, map_in_threads(_status)([path for _, path in looked_at]), strict=True))
+    statuses = dict(zip(looked_at, map_in_threads(find_status)([path for _, path in looked_at]), strict=True))
     changes = []
     for (kind, path), (file, frames) in before.items():
         status = statuses.get((kind, path))
@@ -335,14 +335,6 @@ def _merged(changes: list[InputChange]) -> list[InputChange]:
 
 def _parse(frames: str) -> tuple[int, ...]:
     return parse_frames(frames) if frames else ()
-
-
-def _status(path: Path) -> Status | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
 
 
 def _has_changed(file: UsedFile, status: Status) -> bool:

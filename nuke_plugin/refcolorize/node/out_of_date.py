@@ -99,6 +99,7 @@ class _Comparison:
         self._renders = {render.name: render for render in plan.renders}
 
     def changes(self) -> _Changes:
+        """Return what has changed since the version was made."""
         found = _Changes()
         before, now = _path(self._before.get("plate")), _path(self._now["plate"])
         if "plate" not in self._renders and not _is_same_picture(before, now):
