@@ -162,6 +162,14 @@ class Client:
         """
         return self._request_object("GET", f"{_job_path(id)}/frames")
 
+    def details(self, id: str) -> Answer:
+        """Return what a job was asked to do, and what has changed since its frames were made.
+
+        Args:
+            id: The identifier that the core returned.
+        """
+        return self._request_object("GET", f"{_job_path(id)}/details")
+
     def picture(self, id: str, frame: int, *, of: str, height: int = 180) -> bytes:
         """Return a frame of a job as a JPEG file for display.
 

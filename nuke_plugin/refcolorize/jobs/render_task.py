@@ -19,7 +19,7 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import write_confidence, write_thumbnail
+from ..node.versions import Version, write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
 from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
@@ -152,6 +152,7 @@ class RenderTask(BackgroundTask):
         if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         self._store_summary()
+        self._store_stamp()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -233,6 +234,17 @@ class RenderTask(BackgroundTask):
                 middle = curve[len(curve) // 2][0]
                 picture = self._client.picture(self.job, middle, of="result", height=_THUMBNAIL_LINES)
                 write_thumbnail(self.path, picture)
+
+    def _store_stamp(self) -> None:
+        """Store which files the frames come from, if the core has written them again from files that had changed."""
+        version = Version(0, self.path, 0)
+        now, before = version.stamp_now(), version.made_from()
+        if self._preview_frames or self._client is None or self.state != "done" or before in ("", now):
+            return
+        with suppress(RefColorizeError):
+            details = self._client.details(self.job)
+            if details["job"]["state"] == "done" and details["out_of_date"] is None:
+                version.store_stamp(now)
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():

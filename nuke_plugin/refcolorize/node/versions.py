@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import RefColorizeError
 from . import atomic, withdrawn
-from .frames_on_disk import count_frames, frames_of
+from .frames_on_disk import count_frames, frames_of, stamp
 
 __all__ = [
     "OWN_FILES",
@@ -84,6 +84,22 @@ class Version:
     def made_from(self) -> str:
         """Return the `stamp` of the files that its Shot reads, as they were then; "" if that is not known."""
         return str(_read_json(self.shot_file.with_name(_MADE_FROM_FILE)).get("inputs", ""))
+
+    def stamp_now(self) -> str:
+        """Return the `stamp` of the files that its Shot reads, as they are now."""
+        shot = self.shot()
+        pictures = (shot.get("plate", {}), *shot.get("stills", ()), *shot.get("mattes", ()))
+        return stamp(str(picture.get("path", "")) for picture in pictures)
+
+    def store_stamp(self, inputs: str) -> None:
+        """Store another stamp, as its frames were written again; a folder that cannot be written is left as it is.
+
+        Args:
+            inputs: The `stamp_now` of before it was known that the frames come from the files as they were then.
+        """
+        file = self.shot_file.with_name(_MADE_FROM_FILE)
+        with suppress(OSError):
+            _write_json(file, {**_read_json(file), "inputs": inputs})
 
     def keyframes(self) -> tuple[int, ...]:
         """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""

@@ -103,13 +103,20 @@ def test_a_job_that_the_page_resumes_is_followed_again(core: Client, panel: Any,
     wait_until(lambda: comp.status == "v001 is done: 6 frames")
     wait_until(lambda: panel._snapshot.own_job() and panel._snapshot.own_job()["state"] == "done")
     (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
-    core.request("POST", f"/v1/jobs/{comp.node['job'].value()}/resume")
+    resume = f"/v1/jobs/{comp.node['job'].value()}/resume"
+    status, answer = core.request("POST", resume)
+    assert status == 422 and "the plate of 1003 has changed" in answer["detail"]
+    assert comp.status == "v001 is done: 6 frames"
+    core.request("POST", f"{resume}?write_again=true")
     wait_until(lambda: "failed" in comp.status and "1003" in comp.status)
     wait_until(lambda: not has_task())
     (comp.folder / "plate.1003.exr").write_bytes(good)
-    core.request("POST", f"/v1/jobs/{comp.node['job'].value()}/resume")
+    core.request("POST", f"{resume}?write_again=true")
     wait_until(lambda: comp.status == "v001 is done: 6 frames")
-    wait_until(lambda: panel.status.text() == comp.status and not panel.note.isVisible())
+    wait_until(lambda: panel.status.text() == comp.status)
+    panel._refresh()
+    assert "OUT OF DATE" not in comp.status
+    assert "1001-1006" in panel.note.text() and "written again" in panel.note.text() and "\n" not in panel.note.text()
 
 
 def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_waited_for(
