@@ -36,7 +36,7 @@ from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
 from stcolor_core.pipeline.transition_search import find_transitions
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, form_of
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
 from stcolor_core.shots.shot import Shot
@@ -181,7 +181,8 @@ def suggest_next(
     if missing := requested_frames(shot, opened.footage.frames) - finished:
         opened.reporter.warn(
             f"{shot.output.path} lacks {count_of(len(missing), 'frame')} that the run has not reached: "
-            f"{describe_frames(missing)}. No suggestion counts on them. Run the shot to its end, then ask again."
+            f"{describe_frames(missing)}. No suggestion counts on {form_of(len(missing), 'it', 'them')}. "
+            "Run the shot to its end, then ask again."
         )
 
     def lightness(frame: int) -> Plane:
@@ -229,7 +230,8 @@ def suggest_next(
     if unread and knows_any:
         opened.reporter.warn(
             f"{shot.output.path} has {count_of(len(unread), 'frame')} without a confidence that can be read: "
-            f"{describe_frames(unread)}. No suggestion counts on them. Run the shot again, then ask again."
+            f"{describe_frames(unread)}. No suggestion counts on {form_of(len(unread), 'it', 'them')}. "
+            "Run the shot again, then ask again."
         )
     opened.reporter.report_warnings()
     if not knows_any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stcolor_core.errors import OutputError, PlateError, StaleFrames
 from stcolor_core.images.color_presence import ReferenceFlaw
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import describe_frames, name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
@@ -16,7 +16,7 @@ from stcolor_core.pipeline.existing import ExistingFrame
 from stcolor_core.pipeline.input_record import InputChange, InputRecord, describe_changes
 from stcolor_core.pipeline.input_spaces import InputColorspace
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
@@ -77,33 +77,38 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
     """
     changed = [frame for frame, file in files.items() if file.state.is_others_work]
     if changed:
-        reporter.warn(
-            f"Frame {describe_frames(changed)} of {output} was changed after it was written, is locked, "
-            f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
+        told = form_of(
+            len(changed),
+            "was changed after it was written, is locked, or was not written by RefColorize. It is kept as it is.",
+            "were changed after they were written, are locked, or were not written by RefColorize. They are kept as "
+            "they are.",
         )
+        reporter.warn(f"{name_frames(changed, 'Frame')} of {output} {told} {advise('force')}.")
 
 
-def describe_stale(frames: Iterable[int], changes: Sequence[InputChange]) -> str:
+def describe_stale(frames: Collection[int], changes: Sequence[InputChange]) -> str:
     """Return one line on frames that are there and would come out different.
 
     Args:
         frames: These frames.
         changes: What has changed since they were made; empty if that is not known.
     """
-    why = f"{describe_changes(changes)} since" if changes else "they were made with other files, settings or software"
-    return f"Frames {describe_frames(frames)} are out of date: {why}."
+    are, they_were = form_of(len(frames), "is", "are"), form_of(len(frames), "it was", "they were")
+    why = (
+        f"{describe_changes(changes)} since" if changes else f"{they_were} made with other files, settings or software"
+    )
+    return f"{name_frames(frames, 'Frame')} {are} out of date: {why}."
 
 
-def stale_frames(frames: Iterable[int], changes: Sequence[InputChange]) -> StaleFrames:
+def stale_frames(frames: Collection[int], changes: Sequence[InputChange]) -> StaleFrames:
     """Return the error for such frames if they may not be written again.
 
     Args:
         frames: These frames.
         changes: As in `describe_stale`.
     """
-    return StaleFrames(
-        f"{describe_stale(frames, changes)} They stay as they are, and nothing was written. {advise('write_again')}."
-    )
+    kept = form_of(len(frames), "It stays as it is", "They stay as they are")
+    return StaleFrames(f"{describe_stale(frames, changes)} {kept}, and nothing was written. {advise('write_again')}.")
 
 
 def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence[int]) -> None:
@@ -115,8 +120,9 @@ def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence
         frames: The frames that are there, but would come out different.
     """
     if frames:
+        were, are = form_of(len(frames), "was", "were"), form_of(len(frames), "is", "are")
         reporter.warn(
-            f"Frame {describe_frames(frames)} of {output} was made with other files, settings or software, and is "
+            f"{name_frames(frames, 'Frame')} of {output} {were} made with other files, settings or software, and {are} "
             "written again."
         )
         reporter.report_warnings()
@@ -136,9 +142,14 @@ def require_written(output: FramePattern, frames: Iterable[int]) -> None:
     # a network disk may list a file late
     lost = [frame for frame in sorted(set(frames) - listed) if not output.path(frame).is_file()]
     if lost:
+        fault = form_of(
+            len(lost),
+            "was finished and is not there any more: it was deleted, moved or renamed",
+            "were finished and are not there any more: they were deleted, moved or renamed",
+        )
         raise OutputError(
-            f"Frame {describe_frames(lost)} of {output} was finished and is not there any more: it was deleted, moved "
-            f"or renamed during the run. {advise('resume')}: frames that are there are kept."
+            f"{name_frames(lost, 'Frame')} of {output} {fault} during the run. {advise('resume')}: frames that are "
+            "there are kept."
         )
 
 
@@ -154,10 +165,11 @@ def warn_of_changes(
         frames: The frames that this run has made.
     """
     if changes:
-        affected = describe_frames(record.affected(changes).intersection(frames))
+        affected = record.affected(changes).intersection(frames)
+        show, anew = form_of(len(affected), "shows", "show"), form_of(len(affected), "it is", "they are")
         reporter.warn(
-            f"{_capitalized(describe_changes(changes))} since this run read it: frames {affected} show what was there "
-            f"before. {advise('run_again')}: they are then made anew."
+            f"{_capitalized(describe_changes(changes))} since this run read it: {name_frames(affected)} {show} what "
+            f"was there before. {advise('run_again')}: {anew} then made anew."
         )
 
 
@@ -173,10 +185,14 @@ def warn_of_reuse(reporter: Reporter, reuse: str | None, *, nothing_there: bool,
     if nothing_there:
         reporter.warn(f"There is no frame of {reuse} to reuse. {advise('reuse')}.")
     if painted := sorted(changed):
-        reporter.warn(
-            f"Frame {describe_frames(painted)} of {reuse} was changed after it was written. "
-            "It is not reused but coloured anew: copy it over if the change is to stay."
+        told = form_of(
+            len(painted),
+            "was changed after it was written. It is not reused but coloured anew: copy it over if the change is to "
+            "stay.",
+            "were changed after they were written. They are not reused but coloured anew: copy them over if the "
+            "changes are to stay.",
         )
+        reporter.warn(f"{name_frames(painted, 'Frame')} of {reuse} {told}")
 
 
 def report_transitions(reporter: Reporter, found: Transitions) -> None:
@@ -195,7 +211,8 @@ def report_transitions(reporter: Reporter, found: Transitions) -> None:
     if cuts:
         least = min(cuts, key=lambda boundary: boundary.certainty)
         reporter.warn(
-            f"Scene cuts before frame {describe_frames(found.cuts)}: colour is not carried across them "
+            f"{form_of(len(cuts), 'Scene cut', 'Scene cuts')} before {name_frames(found.cuts)}: colour is not carried "
+            f"across {form_of(len(cuts), 'it', 'them')} "
             f"({_certainty(least.certainty)}{f' at {least.frame}, the least' if len(cuts) > 1 else ''})."
         )
     for boundary in found.doubtful:
@@ -259,23 +276,29 @@ def warn_of_unreferenced(
     spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span.frames), flaws)]
     grey = requested.intersection(unreferenced(spans))
     patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
-    if grey.difference(patched) and not stills:
-        reporter.warn(
-            f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-            f"{advise('or_still')}."
+    if (alone := grey.difference(patched)) and not stills:
+        told = form_of(
+            len(alone),
+            "has no reference in its scene and stays grey",
+            "have no reference in their scene and stay grey",
         )
-    if grey.intersection(patched) and not stills:
+        reporter.warn(f"{name_frames(alone, 'Frame')} {told}. {advise('or_still')}.")
+    if (partly := grey.intersection(patched)) and not stills:
+        have = form_of(len(partly), "has no reference in its scene", "have no reference in their scene")
         reporter.warn(
-            f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
-            "the whole frame. What the patches do not reach stays grey."
+            f"{name_frames(partly, 'Frame')} {have} that covers the whole frame. What the patches do not reach stays "
+            "grey."
         )
     references = matched(spans)
     guessed = requested.intersection(references)
     if guessed:
-        used = describe_frames(reference for frame in guessed for reference in references[frame])
+        used = name_frames((reference for frame in guessed for reference in references[frame]), "reference")
+        have = form_of(
+            len(guessed), "has no reference in its scene: it takes", "have no reference in their scene: they take"
+        )
         reporter.warn(
-            f"Frames {describe_frames(guessed)} have no reference in their scene: they take the colour of what "
-            f"looks alike on the references {used}. Look at the confidence, or add a reference there."
+            f"{name_frames(guessed, 'Frame')} {have} the colour of what looks alike on the {used}. Look at the "
+            "confidence, or add a reference there."
         )
     reporter.report_warnings()
 
@@ -351,8 +374,8 @@ def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[in
     coloured = [frame for frame, in_colour in in_colour.items() if in_colour]
     if 0 < len(coloured) < len(in_colour):
         reporter.warn(
-            f"Frame {describe_frames(coloured)} of the plate {plate} is in colour, the others that "
-            "were read are grey. Check that this is the right plate."
+            f"{name_frames(coloured, 'Frame')} of the plate {plate} {form_of(len(coloured), 'is', 'are')} in colour, "
+            "the others that were read are grey. Check that this is the right plate."
         )
 
 
@@ -363,7 +386,7 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
         warn: Called with the line.
         lost: The object and the frames.
     """
-    where, remedy = describe_frames(lost.frames), advise("frame_matte", lost.frames[len(lost.frames) // 2])
+    where, remedy = name_frames(lost.frames), advise("frame_matte", lost.frames[len(lost.frames) // 2])
     if lost.kind == "missing":
         warn(f"The object {lost.name} of the mattes is not found in {where}. If it is to be seen there, {remedy}.")
     else:

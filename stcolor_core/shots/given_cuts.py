@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
@@ -38,7 +38,7 @@ def check_cuts(shot: Shot, frames: Collection[int]) -> None:
     outside = {cut for cut in given.cuts if not first <= cut <= last}
     if outside:
         raise BadRequest(
-            f"No new scene can begin at frame {describe_frames(outside)} of the cuts: {shot.plate.path} has the frames "
+            f"No new scene can begin at {name_frames(outside)} of the cuts: {shot.plate.path} has the frames "
             f"{first}-{last}. {advise('correct_cuts')}."
         )
     for dissolve in given.dissolves:
