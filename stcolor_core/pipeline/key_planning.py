@@ -29,11 +29,12 @@ from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, ch
 from stcolor_core.method.tracking import flow
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
-from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.planning import requested_frames
+from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.pipeline.plate_scenes import PlateScene, split_scenes
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
-from stcolor_core.pipeline.run_reports import leave_out_idle
+from stcolor_core.pipeline.reference_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.plurals import count_of, form_of
@@ -367,7 +368,9 @@ class _Opened:
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
         bounds = [[scene.frames[0], scene.frames[-1], scene.clear[0], scene.clear[-1]] for scene in scenes]
         code_hash = hashlib.sha256(code).hexdigest()
-        return json.dumps([plate, code_hash, plate_canvas(self._inputs), settings, states, bounds, sorted(existing)])
+        return json.dumps(
+            [plate, code_hash, plate_canvas(self._inputs.formats), settings, states, bounds, sorted(existing)]
+        )
 
 
 def _options(data: Mapping[str, object]) -> SceneOptions:

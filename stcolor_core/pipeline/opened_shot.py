@@ -24,12 +24,8 @@ from stcolor_core.pipeline.planning import (
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
-from stcolor_core.pipeline.run_reports import (
-    leave_out_idle,
-    report_transitions,
-    warn_of_open_dissolves,
-    warn_of_unreferenced,
-)
+from stcolor_core.pipeline.reference_reports import leave_out_idle, warn_of_unreferenced
+from stcolor_core.pipeline.run_reports import report_transitions, warn_of_open_dissolves
 from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.strangers import settle_keyframes
 from stcolor_core.pipeline.transition_search import find_transitions

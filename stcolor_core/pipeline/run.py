@@ -35,14 +35,13 @@ from stcolor_core.pipeline.planning import (
     requested_frames,
     resolve_tracking,
 )
+from stcolor_core.pipeline.reference_reports import report_flaws, warn_of_no_color
 from stcolor_core.pipeline.run_reports import (
-    report_flaws,
     report_plan,
     require_written,
     warn_of_changes,
     warn_of_coloured_plate,
     warn_of_lost_matte,
-    warn_of_no_color,
 )
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.pipeline.warn_once import WarnOnce
