@@ -58,7 +58,7 @@ class ShotInputs:
         frames: Plate frame -> its file, in ascending order.
         formats: Plate frame -> the format in its file's header.
         references: Frame of a whole keyframe -> its picture.
-        strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`strangers`).
+        strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`keyframe_roles`).
         patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
         swatches: Frame with swatches -> its swatches.
         pipe: The conversion from the plate's colour space.

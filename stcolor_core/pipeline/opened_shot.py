@@ -14,6 +14,7 @@ from stcolor_core.pipeline.events import Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.keyframe_roles import settle_keyframes
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
@@ -27,7 +28,6 @@ from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.reference_reports import leave_out_idle, warn_of_unreferenced
 from stcolor_core.pipeline.run_reports import report_transitions, warn_of_open_dissolves
 from stcolor_core.pipeline.shot_patches import ShotPatches
-from stcolor_core.pipeline.strangers import settle_keyframes
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
