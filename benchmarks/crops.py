@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from keyframes import WEIGHTS, jpeg, relight
+from keyframe_damage import WEIGHTS, jpeg, relight
 
 from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset

@@ -1,4 +1,4 @@
-"""Settle which keyframes are whole keyframes, stills or patches, so that none stands in for a frame it does not show."""
+"""Settle which keyframes are whole keyframes, stills or patches, so that none stands where its picture does not fit."""
 
 from __future__ import annotations
 
