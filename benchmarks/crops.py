@@ -142,6 +142,7 @@ def random_frame(clip: DatasetSequence, random: np.random.Generator) -> Image:
 
 
 def main() -> None:
+    """Run the measurement, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--clips", nargs="+")

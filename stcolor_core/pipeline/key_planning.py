@@ -331,6 +331,7 @@ class _Opened:
         existing = set(self.footage.references)
 
         def find() -> list[dict[str, object]]:
+            """Return the options of every scene as JSON data, for the cache."""
             found = []
             for scene in scenes:
                 options = find_options(
