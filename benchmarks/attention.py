@@ -31,8 +31,9 @@ from stcolor_core.images.resizing import cell_means
 from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
 from stcolor_core.method.features.lite0 import load_lite0, packaged_state
 from stcolor_core.method.features.standard import StandardFeatures, backbone, raw_features
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.upsampling import slopes, upsample
-from stcolor_core.method.warping import GridReference, warp
+from stcolor_core.method.warping import warp
 
 _STRIDE = StandardFeatures.stride
 Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from keyframes import WEIGHTS, jpeg, relight
+from keyframe_damage import WEIGHTS, jpeg, relight
 
 from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
@@ -142,6 +142,7 @@ def random_frame(clip: DatasetSequence, random: np.random.Generator) -> Image:
 
 
 def main() -> None:
+    """Run the measurement, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--clips", nargs="+")

@@ -23,7 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from cut_material import FAST, LINEAR, Frames, read_clips, uncut
+from camera_moves import Frames
+from cut_material import FAST, LINEAR, read_clips, uncut
 from cuts import DESCRIBE
 from light_material import light_cases
 

@@ -76,7 +76,7 @@ def enlarge_on_host(frame: Any, lightness: np.ndarray, pixels: np.ndarray, pipe:
         pipe: The `ColorPipe` of the plate.
     """
     from stcolor_core.images.resizing import resize
-    from stcolor_core.method.light import blacken
+    from stcolor_core.method.light_limits import blacken
     from stcolor_core.method.upsampling import upsample
 
     pipe.composite(pixels, blacken(upsample(frame.ab, frame.lightness, lightness), lightness))

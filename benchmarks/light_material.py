@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from cut_material import LINEAR, Frames, film_of, seeded
+from camera_moves import Frames
+from cut_material import LINEAR, film_of, seeded
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, Plane

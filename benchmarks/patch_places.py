@@ -18,13 +18,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from keyframes import LINES, WEIGHTS, grain, jpeg
+from keyframe_damage import WEIGHTS, grain, jpeg
 
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.images.color import lightness, linear_to_lab, srgb_decode
 from stcolor_core.method.registration import find_patch_alignment, find_patch_damage, find_patch_paint
 
+LINES = 216  # height of the frames in px
 SHARES = (0.015, 0.03, 0.08, 0.2)
 Matrix = np.ndarray
 

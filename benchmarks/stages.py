@@ -75,8 +75,11 @@ def stage_times(
     depth, lock = threading.local(), threading.Lock()
 
     def timed(function: FunctionType, names: list[str]) -> Callable[..., Any]:
+        """Return the function with its time added to each of these stages."""
+
         @wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
+            """Call the function; inside of a stage that is being timed already, its time counts once."""
             depths: dict[str, int] = depth.__dict__.setdefault("depths", defaultdict(int))
             outermost = [name for name in names if depths[name] == 0]
             for name in names:

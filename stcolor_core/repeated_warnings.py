@@ -15,6 +15,9 @@ __all__ = ["RepeatedWarnings"]
 
 _MEASURE = re.compile(r"(?<=scaled by )[0-9.]+|[0-9]+(?:\.[0-9]+)?(?= (?:px|%|degrees|pixels?)(?![a-z]))")
 
+_SEVERAL = {"Reference": "Each of the references", "The matte of frame": "The matte of each of the frames"}
+"""How a warning of several begins, by how that of one does; what follows is said of one."""
+
 
 class RepeatedWarnings:
     """Prints the warnings of a run, and those that differ only in frame, file and measure as one line.
@@ -60,7 +63,7 @@ class RepeatedWarnings:
                     self._print(event.message)
             else:
                 rests = [event.message.removeprefix(event.subject) for event in events]
-                self._print(f"{key[0]} {describe_frames(frames)}{_merge(rests)}")
+                self._print(f"{_SEVERAL.get(key[0], key[0])} {describe_frames(frames)}{_merge(rests)}")
 
 
 def _merge(texts: Sequence[str]) -> str:

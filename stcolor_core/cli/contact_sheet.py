@@ -8,6 +8,7 @@ from html import escape
 import cv2
 
 from stcolor_core.arrays import ByteImage
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.pipeline.key_planning import KeyPlan
 
 __all__ = ["contact_sheet"]
@@ -39,7 +40,7 @@ def contact_sheet(plan: KeyPlan, *, plate: str) -> str:
     title = escape(f"Keyframes for {plate}")
     figures = []
     for number, (scene, key) in enumerate(plan.order, 1):
-        where = f"frames {scene.first}-{scene.last}"
+        where = name_frames(range(scene.first, scene.last + 1))
         caption = f"<b>{number}. Frame {key.frame}</b><br>colours {100 * key.share:.0f} % of {where}"
         alt = f"Frame {key.frame} of the plate"
         picture = _data_url(plan.thumbnails[key.frame])

@@ -18,7 +18,7 @@ from stcolor_core.cli import farm_host
 from stcolor_core.cli.farm_jobs import NUKE, make_film_job, make_job
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import SUBSTITUTIONS
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import name_frames, parse_frames
 from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot
 from stcolor_core.terminal import print_line
@@ -221,7 +221,7 @@ def report_written(engine: str, job: Job | FilmJob, folder: Path) -> Submission:
     from stcolor_core.farm.job import Job
 
     tasks = count_of(len(job.tasks), "task")
-    frames = f"the frames {describe_frames(parse_frames(job.frames))}" if isinstance(job, Job) else job.summary
+    frames = f"the {name_frames(parse_frames(job.frames))}" if isinstance(job, Job) else job.summary
     message = f"{folder} holds the job: {tasks} for {frames}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 

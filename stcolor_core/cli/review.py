@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.movies.names import MOVIE_FORMATS
 from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot
@@ -54,7 +54,7 @@ def _review(options: argparse.Namespace) -> int:
     with StopOnSignal() as stop:
         if options.contact_sheet is not None:
             frames = write_contact_sheet(shot, options.contact_sheet, count=options.count)
-            named = f"the weakest frames, {describe_frames(frames)}" if frames else "no frame besides the keyframes"
+            named = f"the weakest {name_frames(frames)}" if frames else "no frame besides the keyframes"
             print_line(f"{options.contact_sheet}: {named}.")
         if options.output is not None:
             count = write_review(

@@ -9,7 +9,7 @@ import psutil
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.protocol import Protocol
-from stcolor_core.images.frame_ranges import describe_runs
+from stcolor_core.images.frame_ranges import name_runs
 from stcolor_core.plurals import count_of
 
 __all__ = ["describe_gaps", "require_frames_to_color", "require_memory"]
@@ -29,7 +29,7 @@ def describe_gaps(sequence: DatasetSequence, count: int) -> list[str]:
     if not missing:
         return []
     return [
-        f"The clip {sequence.name} lacks frame {describe_runs(missing)} in {sequence.files[0].parent}: the frames "
+        f"The clip {sequence.name} lacks {name_runs(missing)} in {sequence.files[0].parent}: the frames "
         "before and after are measured as if they followed each other. Add what is missing, or leave the clip out."
     ]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import require
-from stcolor_core.images.frame_ranges import describe_frames, format_frames
+from stcolor_core.images.frame_ranges import describe_frames, format_frames, name_frames
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 
@@ -188,7 +188,7 @@ def select_frames(
         return [frame for number in ordered for frame in tasks[number]]
     named = frozenset(frames or only or ())
     selected = [frame for task in tasks if named.intersection(task) for frame in task if only is None or frame in named]
-    require(bool(selected), f"No task writes frame {describe_frames(named)}. Make the job again.")
+    require(bool(selected), f"No task writes {name_frames(named)}. Make the job again.")
     return selected
 
 

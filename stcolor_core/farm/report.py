@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames, OutputState
 from stcolor_core.pipeline.key_planning import report_next
 from stcolor_core.pipeline.planning import RunPlan
+from stcolor_core.plurals import form_of
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import Suggestion
 
@@ -47,8 +48,10 @@ class Report:
     @property
     def problem(self) -> str:
         """Return what is wrong, in one line; "" if nothing is."""
-        kinds = (("is missing or incomplete", self.missing), ("is of an earlier state of the shot", self.stale))
-        parts = [f"frame {describe_frames(frames)} {state}" for state, frames in kinds if frames]
+        kinds = (("missing or incomplete", self.missing), ("of an earlier state of the shot", self.stale))
+        parts = [
+            f"{name_frames(frames)} {form_of(len(frames), 'is', 'are')} {state}" for state, frames in kinds if frames
+        ]
         return f"In {self.output}, {', and '.join(parts)}. Run the colour step again." if parts else ""
 
     def to_json(self) -> str:

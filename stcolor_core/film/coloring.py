@@ -27,11 +27,12 @@ from stcolor_core.film.plate_changes import describe_changes, require_plates
 from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
 from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
+from stcolor_core.plurals import form_of
 
 __all__ = ["SceneResult", "color_film", "film_shots"]
 
@@ -96,7 +97,8 @@ def film_shots(
     for scene in scenes:
         if scene.shot is None and scene.trouble is None:
             there = plan.output_of(scene.name).frames()
-            old = f" The frames {describe_frames(there)} on disk have the colour of an earlier run." if there else ""
+            have = form_of(len(there), "has", "have")
+            old = f" The {name_frames(there)} on disk {have} the colour of an earlier run." if there else ""
             warn(
                 f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.{old}"
             )
@@ -234,4 +236,10 @@ def _warn_of_useless_keys(plan: FilmPlan, keys: FilmKeys, warn: Callable[[str], 
         if key not in keys.scenes and (key.plate, key.frame) not in between and path not in used
     )
     if lost:
-        warn(f"The keyframe {', '.join(map(str, lost[:5]))} lies in no scene of the plan and colours nothing.")
+        names = ", ".join(map(str, lost[:5]))
+        told = form_of(
+            len(lost),
+            f"keyframe {names} lies in no scene of the plan and colours nothing",
+            f"keyframes {names} lie in no scene of the plan and colour nothing",
+        )
+        warn(f"The {told}.")

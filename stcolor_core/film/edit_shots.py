@@ -16,7 +16,7 @@ from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.film.media import MediaFinder, media_path
 from stcolor_core.film.shot_list import ListedShot
 from stcolor_core.film.timelines import load_timeline
-from stcolor_core.images.frame_ranges import format_frames
+from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.plurals import count_of
 from stcolor_core.shots.pictures import Plate
 from stcolor_core.shots.shot_files import find_frames
@@ -152,7 +152,7 @@ def _used_frames(clip: Any, media: _Media, plate: str, there: Sequence[int], war
     lacking = sorted(set(numbers).difference(there))
     if lacking:
         raise BadRequest(
-            f"The clip {clip.name!r} shows the frames {format_frames(numbers)} of {plate}, which has "
+            f"The clip {clip.name!r} shows the {name_frames(numbers)} of {plate}, which has "
             f"{there[0]}-{there[-1]}. Correct the edit, or give a shot list in YAML."
         )
     return format_frames(numbers)

@@ -13,9 +13,10 @@ from pathlib import Path
 from stcolor_core.errors import PlateError
 from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
 from stcolor_core.images import plates
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
+from stcolor_core.plurals import form_of
 
 __all__ = ["describe_left_over", "find_left_over", "find_uncolored"]
 
@@ -69,13 +70,18 @@ def describe_left_over(plan: FilmPlan) -> Iterator[str]:
         plan: The plan.
     """
     for plate, frames in find_uncolored(plan).items():
-        yield (
-            f"Frame {describe_frames(frames)} of plate {plate} is in no scene and stays uncoloured. "
-            "Give it to a scene, if it is to be coloured."
+        yield f"{name_frames(frames, 'Frame')} of plate {plate} " + form_of(
+            len(frames),
+            "is in no scene and stays uncoloured. Give it to a scene, if it is to be coloured.",
+            "are in no scene and stay uncoloured. Give them to a scene, if they are to be coloured.",
         )
     found = find_left_over(plan)
     for text, frames in list(found.items())[:_MOST_NAMED]:
-        yield f"Frame {describe_frames(frames)} of {text} is of an earlier plan, with its old colour. Remove it."
+        yield f"{name_frames(frames, 'Frame')} of {text} " + form_of(
+            len(frames),
+            "is of an earlier plan, with its old colour. Remove it.",
+            "are of an earlier plan, with their old colour. Remove them.",
+        )
     if len(found) > _MOST_NAMED:
         yield f"So are frames of {len(found) - _MOST_NAMED} more scenes that the plan does not have."
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.film.key_name import KeyName, PlanMistake, did_you_mean
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import name_frames, name_runs, parse_frames
+from stcolor_core.plurals import form_of
 
 if TYPE_CHECKING:
     from stcolor_core.film.plan import FilmPlan
@@ -103,8 +104,8 @@ def _check_overlaps(plan: FilmPlan) -> None:
         shared = [frame for frame in frames if (scene.plate, frame) in owners]
         if shared:
             raise PlanMistake(
-                f"Frame {describe_frames(shared)} of plate {scene.plate} is in the scenes "
-                f"{owners[scene.plate, shared[0]]} and {name}. Correct scenes.{name}.frames.",
+                f"{name_frames(shared, 'Frame')} of plate {scene.plate} {form_of(len(shared), 'is', 'are')} in the "
+                f"scenes {owners[scene.plate, shared[0]]} and {name}. Correct scenes.{name}.frames.",
                 *("scenes", name, "frames"),
             )
         owners.update(dict.fromkeys(((scene.plate, frame) for frame in frames), name))
@@ -207,4 +208,4 @@ def _nearest(plan: FilmPlan, key: KeyName) -> str:
     if not ends:
         return ""
     _, name, frames = min(ends)
-    return f"; the nearest, {name}, has the frames {frames[0]}-{frames[-1]}"
+    return f"; the nearest, {name}, has the {name_runs([range(frames[0], frames[-1] + 1)])}"

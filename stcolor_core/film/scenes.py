@@ -16,7 +16,7 @@ from stcolor_core.film.likeness import (
     sample_frames,
 )
 from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene, PlanMistake
-from stcolor_core.images.frame_ranges import describe_frames, format_frames
+from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
@@ -250,7 +250,7 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
             lacking = set(plan.frames(name)).difference(there)
             if lacking and (plate.missing == "error" or not there):
                 raise PlanMistake(
-                    f"Scene {name} has the frame {describe_frames(lacking)}, which the plate {plate.path} has not. "
+                    f"Scene {name} has the {name_frames(lacking)}, which the plate {plate.path} has not. "
                     f"Correct scenes.{name}.frames.",
                     "scenes",
                     name,

@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.plurals import form_of
 
 __all__ = [
     "LAST_FRAME",
     "MOST_FRAMES",
+    "count_frames",
     "describe_frames",
     "describe_runs",
     "find_gaps",
     "format_frames",
     "group_runs",
+    "name_frames",
+    "name_runs",
     "parse_frames",
 ]
 
@@ -85,8 +89,37 @@ def describe_runs(runs: Sequence[range]) -> str:
         runs: Runs of consecutive frames, as of `group_runs`.
     """
     text = ", ".join(map(_format_run, runs[:_NAMED_RUNS]))
-    remaining = sum(run.stop - run.start for run in runs[_NAMED_RUNS:])
+    remaining = count_frames(runs[_NAMED_RUNS:])
     return f"{text} and {remaining} more" if remaining else text
+
+
+def name_frames(frames: Iterable[int], noun: str = "frame") -> str:
+    """Return frames for a message as `describe_frames` does, after their noun: "frame 5" or "frames 5-7, 9".
+
+    Args:
+        frames: Frame numbers in any order.
+        noun: What has these numbers. Its plural is the same word with an s.
+    """
+    return name_runs(group_runs(frames), noun)
+
+
+def name_runs(runs: Sequence[range], noun: str = "frame") -> str:
+    """Return runs of frames for a message as `describe_runs` does, after their noun: "frame 5" or "frames 5-7, 9".
+
+    Args:
+        runs: Runs of consecutive frames, as of `group_runs`.
+        noun: What has these numbers. Its plural is the same word with an s.
+    """
+    return f"{form_of(count_frames(runs), noun, f'{noun}s')} {describe_runs(runs)}"
+
+
+def count_frames(runs: Iterable[range]) -> int:
+    """Return how many frames there are in some runs.
+
+    Args:
+        runs: Runs of consecutive frames, as of `group_runs`.
+    """
+    return sum(run.stop - run.start for run in runs)
 
 
 def group_runs(frames: Iterable[int]) -> list[range]:

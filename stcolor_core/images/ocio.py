@@ -141,6 +141,7 @@ def _processor_transform(processor: Any) -> Transform:
     cpu = processor.getDefaultCPUProcessor()
 
     def apply(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return pixels after the processor, shape (..., 3), bounded and without NaN."""
         # Four channels: OpenColorIO takes three times as long for packed RGB.
         rgba = np.zeros((*rgb.shape[:-1], 4), np.float32)
         rgba[..., :3] = rgb

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import LightChange, clipping_level, is_clipped, relight
+from stcolor_core.method.light import LightChange, relight
+from stcolor_core.method.light_limits import clipping_level, is_clipped
 from stcolor_core.method.mixtures import chroma
 from stcolor_core.method.refinement import NeighbourFlow, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link

@@ -18,15 +18,9 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
-from stcolor_core.method.light import (
-    SAME_LIGHT,
-    LightChange,
-    clipping_level,
-    local_change,
-    overall_change,
-    relight,
-    relight_lightness,
-)
+from stcolor_core.method.grid_references import GridReference
+from stcolor_core.method.light import SAME_LIGHT, LightChange, local_change, overall_change, relight, relight_lightness
+from stcolor_core.method.light_limits import clipping_level
 from stcolor_core.method.model import Model
 from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
@@ -38,7 +32,7 @@ from stcolor_core.method.tracking.reacquisition import feature_similarity, reacq
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View, Walk, to_grid_cells
 from stcolor_core.method.upsampling import slopes
-from stcolor_core.method.warping import GridReference, warp
+from stcolor_core.method.warping import warp
 from stcolor_core.shots.settings import Method
 
 __all__ = ["ALL_KNOWN", "RESIDUAL_SIGMA", "Matching"]

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Masks, Plane
 from stcolor_core.images.resizing import cell_means, resize
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.refinement import ObjectLayer
 from stcolor_core.method.tracking.objects import Objects, fill_cells
 from stcolor_core.method.upsampling import slopes
-from stcolor_core.method.warping import GridReference, GridWarp, warp
+from stcolor_core.method.warping import GridWarp, warp
 
 __all__ = ["CellObjects", "split_cells", "warp_by_objects"]
 

@@ -17,46 +17,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.grid_references import GridReference, allowed_candidates, allowed_positions
 from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.shortlist import block_positions, top_blocks
-from stcolor_core.method.tracking.instance import InstanceRestriction
 
-__all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
+__all__ = ["GridWarp", "restricted_affinity", "warp"]
 
 # Elements of a chunk of affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few chunks.
 _CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
 _CPU_BLOCKS, _GPU_BLOCKS = 8, 512  # target blocks per chunk, each with its own shortlist
 _COLUMNS = 64  # columns per group in the search for a row's maximum
-
-
-@dataclass(frozen=True)
-class GridReference:
-    """One reference on the matching grid, with the restriction by tracking.
-
-    Attributes:
-        features: Unit features, shape (C, P_r).
-        ab: a* and b*, shape (2, P_r).
-        candidates: Positions that each target may take colour from, shape (P, K), int32, padded with -1; None for all.
-        support: Share of the way that the candidates were tracked, shape (P,), 0..1; None for 0.
-        instances: The restriction of eq. 13; None for none.
-        slope: Change of a* and b* with L* around each position, shape (2, P_r); None for 0.
-        grid: Height and width (h, w), P_r = h * w; needed for shortlists only.
-        known: Positions whose colour is known and may be used, shape (P_r,), bool; None for all. At least one must be.
-    """
-
-    features: Tensor
-    ab: Tensor
-    candidates: Tensor | None = None
-    support: Tensor | None = None
-    instances: InstanceRestriction | None = None
-    slope: Tensor | None = None
-    grid: tuple[int, int] | None = None
-    known: Tensor | None = None
-
-    @property
-    def restricts(self) -> bool:
-        """Return whether tracking restricts this reference."""
-        return self.candidates is not None or self.instances is not None
 
 
 @dataclass(frozen=True)
@@ -289,7 +259,7 @@ def _tracked_blocks(target_blocks: Tensor, blocks: Tensor, stack: _Stack) -> Ten
     tracked = torch.zeros(len(target_blocks), count + 1, dtype=torch.bool, device=blocks.device)
     for reference, start in zip(stack.references, stack.offset, strict=False):
         if reference.candidates is not None:
-            positions = _allowed_candidates(reference, target_blocks.flatten()).reshape(len(target_blocks), -1)
+            positions = allowed_candidates(reference, target_blocks.flatten()).reshape(len(target_blocks), -1)
             tracked.scatter_(1, _take_rows(block_of, torch.where(positions < 0, beyond, positions + start)), True)
     return tracked[:, :-1]
 
@@ -341,7 +311,7 @@ def _mask_by_instances(chunk: _Chunk, stack: _Stack) -> Tensor:
     if all(reference.instances is None for reference in stack.references):
         return chunk.correlation
     without_candidates = [replace(reference, candidates=None) for reference in stack.references]
-    allowed = torch.cat([_allowed_positions(reference, chunk.targets) for reference in without_candidates], dim=1)
+    allowed = torch.cat([allowed_positions(reference, chunk.targets) for reference in without_candidates], dim=1)
     nothing = ~allowed.any(dim=1, keepdim=True)
     return chunk.correlation.masked_fill(~(allowed | nothing), float("-inf"))
 
@@ -354,7 +324,7 @@ def _mix_restricted(chunk: _Chunk, stack: _Stack) -> tuple[Tensor, Tensor, Tenso
     """
     if all(reference.candidates is not None for reference in stack.references):
         # Only the candidates are compared: the same result, many times cheaper.
-        candidates = [_allowed_candidates(reference, chunk.targets) for reference in stack.references]
+        candidates = [allowed_candidates(reference, chunk.targets) for reference in stack.references]
         index = torch.cat([positions.clamp_min(0) + stack.offset[i] for i, positions in enumerate(candidates)], dim=1)
         columns = chunk.find_columns(index, stack.features.shape[1])
         allowed = torch.cat([positions >= 0 for positions in candidates], dim=1) & (columns >= 0)
@@ -363,39 +333,10 @@ def _mix_restricted(chunk: _Chunk, stack: _Stack) -> tuple[Tensor, Tensor, Tenso
         mixed = (affinity[:, None] @ _take_rows(stack.values, index))[:, 0].T
         similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
         return mixed, similarity, index.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1)
-    allowed = torch.cat([_allowed_positions(reference, chunk.targets) for reference in stack.references], dim=1)
+    allowed = torch.cat([allowed_positions(reference, chunk.targets) for reference in stack.references], dim=1)
     weights = restricted_affinity(chunk.correlation, allowed, temperature=stack.temperature)
     similarity, best = chunk.correlation.masked_fill(~allowed, -2.0).max(dim=1)
     return chunk.mix(weights, stack.values), similarity, chunk.find_positions(best), ~allowed.any(dim=1)
-
-
-def _allowed_candidates(reference: GridReference, targets: Tensor) -> Tensor:
-    """Return the candidates of known colour that instances allow, (Q, K) int64; -1 for the others."""
-    assert reference.candidates is not None
-    positions = reference.candidates[targets].long()
-    if reference.known is not None:
-        positions = positions.masked_fill(~reference.known[positions.clamp_min(0)], -1)
-    if reference.instances is None or not len(reference.instances.reference_allowed):
-        return positions
-    label = reference.instances.target_label[targets].long()[:, None]
-    inside = reference.instances.reference_allowed[label.clamp_min(0), positions.clamp_min(0)]
-    return positions.masked_fill(~(inside | (label < 0)), -1)
-
-
-def _allowed_positions(reference: GridReference, targets: Tensor) -> Tensor:
-    """Return M of eqs. 7 and 9 for some targets, (Q, P_r) bool: dense and instance restriction together."""
-    count = reference.features.shape[1]
-    if reference.candidates is not None:
-        candidates = _allowed_candidates(reference, targets)
-        allowed = reference.features.new_zeros((len(targets), count + 1), dtype=torch.bool)
-        return allowed.scatter_(1, candidates.masked_fill(candidates < 0, count), True)[:, :count]
-    anywhere = reference.features.new_ones((1, count), dtype=torch.bool)
-    if reference.instances is None:
-        allowed = anywhere.expand(len(targets), count)
-    else:  # label -1 selects the last row, which restricts nothing
-        table = torch.cat([reference.instances.reference_allowed, anywhere])
-        allowed = table[reference.instances.target_label[targets].long()]
-    return allowed if reference.known is None else allowed & reference.known
 
 
 def _support(reference: GridReference, targets: Tensor, share: Tensor) -> Tensor:

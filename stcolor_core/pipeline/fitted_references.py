@@ -188,6 +188,7 @@ class FittedReferences:
         size = self._plate.working_size
 
         def find(frame: int) -> Registration:
+            """Return the registration of the keyframe as one of this frame."""
             if not self._fits:
                 return Registration(frame)
             (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)

@@ -16,7 +16,7 @@ from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import chroma_left
+from stcolor_core.method.light_limits import chroma_left
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.registration import Registration
 from stcolor_core.method.tracking.detectors import Detector

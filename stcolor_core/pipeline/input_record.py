@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Literal, get_args
 
 from stcolor_core.errors import PlateError
 from stcolor_core.files.stat_cache import Status, find_status, map_in_threads
-from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
+from stcolor_core.images.frame_ranges import describe_frames, format_frames, name_frames, parse_frames
 from stcolor_core.images.picture_names import name_picture
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.plurals import form_of
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_mattes
 
@@ -261,29 +262,27 @@ def describe_changes(changes: Iterable[InputChange]) -> str:
     changes = list(changes)
     parts = []
     for how, word in _STATES.items():
-        nouns, plural = [], False
-        for kind in _KINDS:
-            these = [change for change in changes if (change.kind, change.how) == (kind, how)]
-            frames = [frame for change in these for frame in change.frames]
-            if not these:
-                continue
-            several = len({change.path for change in these}) > 1
-            named = describe_frames(frames) if frames else ", ".join(change.path.name for change in these[:3])
-            if kind == "reference":
-                nouns.append(f"{'references' if several else 'reference'} {named}")
-                plural |= several
-            elif kind == "mask":
-                nouns.append(f"the mask of reference {named}")
-            elif kind == "still":
-                nouns.append(f"the still {named}")
-            else:
-                nouns.append(f"the {kind} of {named}")
+        grouped = ([each for each in changes if (each.kind, each.how) == (kind, how)] for kind in _KINDS)
+        nouns = [_name_inputs(these) for these in grouped if these]
         if nouns:
-            plural |= len(nouns) > 1
-            verb = "have" if plural else "has"
-            listed = " and ".join([", ".join(nouns[:-1]), nouns[-1]] if len(nouns) > 1 else nouns)
+            texts = [text for text, _ in nouns]
+            listed = " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+            verb = form_of(sum(count for _, count in nouns), "has", "have")
             parts.append(f"{listed} {verb} {word}")
     return ", ".join(parts)
+
+
+def _name_inputs(changes: Sequence[InputChange]) -> tuple[str, int]:
+    """Return the noun for the changed inputs of one kind, and how many things it names."""
+    kind, frames = changes[0].kind, {frame for change in changes for frame in change.frames}
+    if kind == "reference":
+        return name_frames(frames, "reference"), len(frames)
+    if kind == "mask":
+        return f"the {form_of(len(frames), 'mask', 'masks')} of {name_frames(frames, 'reference')}", len(frames)
+    if kind == "still":
+        noun, names = form_of(len(changes), "still", "stills"), [change.path.name for change in changes[:3]]
+        return f"the {noun} {', '.join(names)}", len(changes)
+    return f"the {kind} of {describe_frames(frames)}", 1
 
 
 def _pictures(

@@ -9,7 +9,7 @@ from pathlib import Path
 from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
-from stcolor_core.images.frame_ranges import describe_frames, format_frames
+from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.images.ocio import open_config
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.sequences import FramePattern
@@ -158,7 +158,7 @@ class InputSpaces:
             }
             for entry, group in self._group_references(pictures.items(), reference.path).items():
                 extent = _describe_extent([pictures[frame] for frame in group], patches, covered)
-                yield replace(entry, label=f"Reference {describe_frames(group)}", extent=extent)
+                yield replace(entry, label=name_frames(group, "Reference"), extent=extent)
         for still in shot.stills:
             yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache, Status
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
@@ -18,16 +17,16 @@ from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
 from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.movies.names import is_movie
-from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
+from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
+from stcolor_core.pipeline.plate_formats import find_movie_start, find_plate_formats, plate_canvas
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
-from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
-from stcolor_core.shots.pictures import Plate, Reference, Still, Swatch
+from stcolor_core.shots.pictures import Plate, Reference, Still
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -37,8 +36,9 @@ from stcolor_core.shots.shot_files import (
     find_references,
     split_references,
 )
+from stcolor_core.shots.swatch_frames import find_swatches
 
-__all__ = ["ShotInputs", "plate_canvas"]
+__all__ = ["ShotInputs"]
 
 _Found = dict[int, tuple[ReferencePicture, ...]]
 _WHOLE = 0.95  # a reference that covers less of the plate is a patch: soft edges at the frame's border do not count
@@ -58,7 +58,7 @@ class ShotInputs:
         frames: Plate frame -> its file, in ascending order.
         formats: Plate frame -> the format in its file's header.
         references: Frame of a whole keyframe -> its picture.
-        strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`strangers`).
+        strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`keyframe_roles`).
         patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
         swatches: Frame with swatches -> its swatches.
         pipe: The conversion from the plate's colour space.
@@ -87,7 +87,8 @@ class ShotInputs:
         check_cuts(shot, self.frames)
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
         self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache())
-        self.formats = self._formats_of_plate(warn)
+        self.formats = find_plate_formats(shot.plate, self.frames, self._files, warn=warn)
+        self._movie_start = find_movie_start(shot.plate)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
@@ -101,7 +102,7 @@ class ShotInputs:
         is_patch = self._find_patches(pictures_of_references)
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.strangers: dict[int, ReferencePicture] = {}
-        self.swatches = self._find_swatches()
+        self.swatches = find_swatches(shot, self.frames)
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
         references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
         spaces = self._spaces.describe((self.pipe, self.first_format), references, parts, self._covered)
@@ -285,14 +286,6 @@ class ShotInputs:
         return self._files.checksums([path])[path]
 
     @cached_property
-    def _movie_start(self) -> int | None:
-        """Return the number of the first frame of a plate that is a movie; None for pictures."""
-        plate = self._shot.plate
-        if not is_movie(plate.path):
-            return None
-        return movie_frames(Path(plate.path), first_frame=plate.first_frame).start
-
-    @cached_property
     def interop_id(self) -> str | None:
         """Return the color interop ID of the plate's colour space, which the result shares; None if it has none."""
         frame, path = next(iter(self.frames.items()))
@@ -337,23 +330,6 @@ class ShotInputs:
         """
         return self._coloured[path].is_result
 
-    def _find_swatches(self) -> dict[int, tuple[Swatch, ...]]:
-        """Return the swatches by frame; raise BadRequest if one names a frame without plate or matte."""
-        swatches: dict[int, tuple[Swatch, ...]] = {}
-        for swatch in self._shot.swatches:
-            label = f"The swatch {swatch.frame}:{swatch.object}"
-            if swatch.frame not in self.frames:
-                raise BadRequest(
-                    f"{label} is not on a frame of the plate ({min(self.frames)}-{max(self.frames)}). "
-                    "Correct its frame."
-                )
-            if not self.mattes(swatch.frame):
-                raise BadRequest(
-                    f"{label} needs a matte of frame {swatch.frame}. {advise('frame_matte', swatch.frame)}."
-                )
-            swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
-        return swatches
-
     def _placed(
         self, found: Mapping[int, Sequence[ReferencePicture]], cache: StatCache, warn: Callable[[str], None]
     ) -> dict[int, tuple[ReferencePicture, ...]]:
@@ -378,27 +354,10 @@ class ShotInputs:
     def _find_patches(self, pictures: Iterable[ReferencePicture]) -> set[ReferencePicture]:
         """Return the references that cover only a part of the plate, or that are said to be patches."""
         undecided = [picture for picture in pictures if picture.patch is None]
-        region = region_of_format(self.first_format.display_window, plate_canvas(self))
+        region = region_of_format(self.first_format.display_window, plate_canvas(self.formats))
         self._covered = find_covered(undecided, region, files=self._files, formats=self._coloured)
         parts = {picture for picture in undecided if self._covered[picture] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
-
-    def _formats_of_plate(self, warn: Callable[[str], None]) -> dict[int, HeaderSummary]:
-        """Return the format of every plate frame; warn of a movie that is flagged as interlaced."""
-        first, path = next(iter(self.frames.items()))
-        plate = self._shot.plate
-        if not is_movie(path):
-            formats = self._files.formats(self.frames.values(), layer=plate.layer)
-            return {frame: formats[path] for frame, path in self.frames.items()}
-        self._files.status(path)
-        read_plate_header(path, frame=first, layer=plate.layer, first_frame=plate.first_frame)
-        movie = open_movie(path)
-        if movie.info.interlaced:
-            warn(
-                f"{path} is flagged as interlaced: both fields of a frame are coloured as one picture. If they were "
-                "taken at different times, deinterlace it first."
-            )
-        return dict.fromkeys(self.frames, movie.summary())
 
     @cached_property
     def _contents(self) -> Mapping[Path, str]:
@@ -413,17 +372,3 @@ class ShotInputs:
     @cached_property
     def _formats_of_masks(self) -> Mapping[Path, HeaderSummary]:
         return self._files.formats(self._masks)
-
-
-def plate_canvas(inputs: ShotInputs) -> Window:
-    """Return the union of the plate's data windows: x, y, width, height.
-
-    Args:
-        inputs: The shot's files.
-    """
-    corners = [
-        (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
-    ]
-    left, top = (min(corner[i] for corner in corners) for i in (0, 1))
-    right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
-    return left, top, right - left, bottom - top

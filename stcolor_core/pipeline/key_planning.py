@@ -29,14 +29,15 @@ from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, ch
 from stcolor_core.method.tracking import flow
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
-from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.planning import requested_frames
+from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.pipeline.plate_scenes import PlateScene, split_scenes
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
-from stcolor_core.pipeline.run_reports import leave_out_idle
+from stcolor_core.pipeline.reference_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
 from stcolor_core.pipeline.transition_search import find_transitions
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, form_of
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
 from stcolor_core.shots.shot import Shot
@@ -181,7 +182,8 @@ def suggest_next(
     if missing := requested_frames(shot, opened.footage.frames) - finished:
         opened.reporter.warn(
             f"{shot.output.path} lacks {count_of(len(missing), 'frame')} that the run has not reached: "
-            f"{describe_frames(missing)}. No suggestion counts on them. Run the shot to its end, then ask again."
+            f"{describe_frames(missing)}. No suggestion counts on {form_of(len(missing), 'it', 'them')}. "
+            "Run the shot to its end, then ask again."
         )
 
     def lightness(frame: int) -> Plane:
@@ -229,7 +231,8 @@ def suggest_next(
     if unread and knows_any:
         opened.reporter.warn(
             f"{shot.output.path} has {count_of(len(unread), 'frame')} without a confidence that can be read: "
-            f"{describe_frames(unread)}. No suggestion counts on them. Run the shot again, then ask again."
+            f"{describe_frames(unread)}. No suggestion counts on {form_of(len(unread), 'it', 'them')}. "
+            "Run the shot again, then ask again."
         )
     opened.reporter.report_warnings()
     if not knows_any:
@@ -328,6 +331,7 @@ class _Opened:
         existing = set(self.footage.references)
 
         def find() -> list[dict[str, object]]:
+            """Return the options of every scene as JSON data, for the cache."""
             found = []
             for scene in scenes:
                 options = find_options(
@@ -365,7 +369,9 @@ class _Opened:
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
         bounds = [[scene.frames[0], scene.frames[-1], scene.clear[0], scene.clear[-1]] for scene in scenes]
         code_hash = hashlib.sha256(code).hexdigest()
-        return json.dumps([plate, code_hash, plate_canvas(self._inputs), settings, states, bounds, sorted(existing)])
+        return json.dumps(
+            [plate, code_hash, plate_canvas(self._inputs.formats), settings, states, bounds, sorted(existing)]
+        )
 
 
 def _options(data: Mapping[str, object]) -> SceneOptions:

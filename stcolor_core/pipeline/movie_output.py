@@ -11,7 +11,7 @@ import numpy as np
 
 from stcolor_core.arrays import Pixels
 from stcolor_core.errors import BadRequest, Cancelled
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import name_frames, parse_frames
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.views import PLAIN_VIEW, default_view
@@ -157,7 +157,7 @@ def _require_continuous(shot: Shot, path: Path, files: Mapping[int, Path]) -> ra
     frames = range(numbers[0], numbers[-1] + 1)
     if missing := set(frames).difference(numbers):
         raise BadRequest(
-            f"{path} would lack frame {describe_frames(missing)}, and run out of sync. Name one range of frames, or "
+            f"{path} would lack {name_frames(missing)}, and run out of sync. Name one range of frames, or "
             f"{advise('hold')}."
         )
     return frames

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from stcolor_core.errors import BadRequest, ModelError
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import name_frames, parse_frames
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.input_record import InputRecord, make_record
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.plurals import form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.settings import Tracking
 from stcolor_core.shots.shot import Shot
@@ -142,11 +143,11 @@ def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None)
     requested = frozenset(parse_frames(only))
     if shot.plate.missing == "skip" and requested & available:
         requested -= _skipped(shot, available)
-    if requested - available:
-        raise BadRequest(
-            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. "
-            f"{advise('only')}."
+    if lacking := requested - available:
+        fault = form_of(
+            len(lacking), "is to be written but is not in the plate", "are to be written but are not in the plate"
         )
+        raise BadRequest(f"{name_frames(lacking, 'Frame')} {fault}. {advise('only')}.")
     return requested
 
 

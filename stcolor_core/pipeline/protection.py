@@ -12,10 +12,11 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_files import is_unmodified
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.plurals import form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 
@@ -77,9 +78,12 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         results = [frame for frame in frames if inputs.is_result(pattern.path(frame))]
         results = [frame for frame in results if is_unmodified(pattern.path(frame)) is not False]
         if results:
+            fault = form_of(
+                len(results), "is a result of RefColorize, not a keyframe", "are results of RefColorize, not keyframes"
+            )
             raise BadRequest(
-                f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not "
-                f"a keyframe. Move the results away, or {advise('name_keyframes')}."
+                f"{name_frames(results, 'Frame')} of the references {reference.path} {fault}. Move the results away, "
+                f"or {advise('name_keyframes')}."
             )
 
 

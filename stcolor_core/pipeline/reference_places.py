@@ -22,7 +22,7 @@ from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.images.placement import Placement
 from stcolor_core.method.registration import Place, find_bars, find_place, local_contrast
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 
@@ -132,7 +132,8 @@ class ReferencePlaces:
                 if line := self.describe(picture):
                     told.setdefault((str(picture.sequence or picture.path), line), []).append(frame)
         for line, frames in _folded(told).items():
-            warn(f"Reference {describe_frames(frames)} {line} If that is wrong, reformat it to the plate.")
+            these = form_of(len(frames), "Reference", "Each of the references")
+            warn(f"{these} {describe_frames(frames)} {line} If that is wrong, reformat it to the plate.")
         return placed
 
     def describe(self, picture: ReferencePicture) -> str:
@@ -192,7 +193,7 @@ def _folded(told: Mapping[tuple[str, str], list[int]]) -> dict[str, list[int]]:
         group = {line: frames for (other, line), frames in told.items() if other == path}
         if len(group) > _TOLD_APART:
             frames = sorted(frame for frames in group.values() for frame in frames)
-            lines[f"({path}): each shows a part of its frame, and is used there."] = frames
+            lines[f"({path}) shows a part of its frame, and is used there."] = frames
         else:
             lines.update({f"({path}) {line}": frames for line, frames in group.items()})
     return lines

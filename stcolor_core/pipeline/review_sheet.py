@@ -36,6 +36,7 @@ from stcolor_core.pipeline.review_pictures import (
     reviewed_keyframes,
     title_of,
 )
+from stcolor_core.plurals import count_of
 from stcolor_core.shots.shot import Shot
 
 __all__ = [
@@ -268,7 +269,7 @@ def _draw_block(
     if keyframes:
         nearest = min(keyframes, key=lambda key: abs(key - review.frame))
         away = abs(nearest - review.frame)
-        text = f"nearest keyframe {nearest}, {away} frame{'' if away == 1 else 's'} away"
+        text = f"nearest keyframe {nearest}, {count_of(away, 'frame')} away"
         right = max(box.x + box.width for _, box in boxes)
         if draw.textlength(f"{told}    {text}", font_size=_LETTERS) > right:
             right = image.width  # narrow pictures

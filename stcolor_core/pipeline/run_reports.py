@@ -1,31 +1,24 @@
-"""What a run tells the artist: its plan, the transitions that it found, and what these mean for the colour."""
+"""What a run tells the artist: its plan, the transitions that it found, and the frames that are there already."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from stcolor_core.errors import OutputError, PlateError, StaleFrames
-from stcolor_core.images.color_presence import ReferenceFlaw
-from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.errors import OutputError, StaleFrames
+from stcolor_core.images.frame_ranges import name_frames, name_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame
 from stcolor_core.pipeline.input_record import InputChange, InputRecord, describe_changes
 from stcolor_core.pipeline.input_spaces import InputColorspace
-from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
-from stcolor_core.plurals import count_of
+from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot_files import ReferencePicture
-from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
     "describe_stale",
-    "leave_out_idle",
-    "report_flaws",
     "report_plan",
     "report_transitions",
     "require_written",
@@ -33,18 +26,15 @@ __all__ = [
     "warn_of_changes",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
-    "warn_of_no_color",
     "warn_of_open_dissolves",
     "warn_of_others_work",
     "warn_of_reuse",
     "warn_of_rewriting",
-    "warn_of_unreferenced",
 ]
 
 logger = logging.getLogger(__name__)
 
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
-_LOOKED_AT = 16  # frames of a scene without a reference that say whether it is black
 
 
 def report_plan(
@@ -77,33 +67,38 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
     """
     changed = [frame for frame, file in files.items() if file.state.is_others_work]
     if changed:
-        reporter.warn(
-            f"Frame {describe_frames(changed)} of {output} was changed after it was written, is locked, "
-            f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
+        told = form_of(
+            len(changed),
+            "was changed after it was written, is locked, or was not written by RefColorize. It is kept as it is.",
+            "were changed after they were written, are locked, or were not written by RefColorize. They are kept as "
+            "they are.",
         )
+        reporter.warn(f"{name_frames(changed, 'Frame')} of {output} {told} {advise('force')}.")
 
 
-def describe_stale(frames: Iterable[int], changes: Sequence[InputChange]) -> str:
+def describe_stale(frames: Collection[int], changes: Sequence[InputChange]) -> str:
     """Return one line on frames that are there and would come out different.
 
     Args:
         frames: These frames.
         changes: What has changed since they were made; empty if that is not known.
     """
-    why = f"{describe_changes(changes)} since" if changes else "they were made with other files, settings or software"
-    return f"Frames {describe_frames(frames)} are out of date: {why}."
+    are, they_were = form_of(len(frames), "is", "are"), form_of(len(frames), "it was", "they were")
+    why = (
+        f"{describe_changes(changes)} since" if changes else f"{they_were} made with other files, settings or software"
+    )
+    return f"{name_frames(frames, 'Frame')} {are} out of date: {why}."
 
 
-def stale_frames(frames: Iterable[int], changes: Sequence[InputChange]) -> StaleFrames:
+def stale_frames(frames: Collection[int], changes: Sequence[InputChange]) -> StaleFrames:
     """Return the error for such frames if they may not be written again.
 
     Args:
         frames: These frames.
         changes: As in `describe_stale`.
     """
-    return StaleFrames(
-        f"{describe_stale(frames, changes)} They stay as they are, and nothing was written. {advise('write_again')}."
-    )
+    kept = form_of(len(frames), "It stays as it is", "They stay as they are")
+    return StaleFrames(f"{describe_stale(frames, changes)} {kept}, and nothing was written. {advise('write_again')}.")
 
 
 def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence[int]) -> None:
@@ -115,8 +110,9 @@ def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence
         frames: The frames that are there, but would come out different.
     """
     if frames:
+        were, are = form_of(len(frames), "was", "were"), form_of(len(frames), "is", "are")
         reporter.warn(
-            f"Frame {describe_frames(frames)} of {output} was made with other files, settings or software, and is "
+            f"{name_frames(frames, 'Frame')} of {output} {were} made with other files, settings or software, and {are} "
             "written again."
         )
         reporter.report_warnings()
@@ -136,9 +132,14 @@ def require_written(output: FramePattern, frames: Iterable[int]) -> None:
     # a network disk may list a file late
     lost = [frame for frame in sorted(set(frames) - listed) if not output.path(frame).is_file()]
     if lost:
+        fault = form_of(
+            len(lost),
+            "was finished and is not there any more: it was deleted, moved or renamed",
+            "were finished and are not there any more: they were deleted, moved or renamed",
+        )
         raise OutputError(
-            f"Frame {describe_frames(lost)} of {output} was finished and is not there any more: it was deleted, moved "
-            f"or renamed during the run. {advise('resume')}: frames that are there are kept."
+            f"{name_frames(lost, 'Frame')} of {output} {fault} during the run. {advise('resume')}: frames that are "
+            "there are kept."
         )
 
 
@@ -154,10 +155,11 @@ def warn_of_changes(
         frames: The frames that this run has made.
     """
     if changes:
-        affected = describe_frames(record.affected(changes).intersection(frames))
+        affected = record.affected(changes).intersection(frames)
+        show, anew = form_of(len(affected), "shows", "show"), form_of(len(affected), "it is", "they are")
         reporter.warn(
-            f"{_capitalized(describe_changes(changes))} since this run read it: frames {affected} show what was there "
-            f"before. {advise('run_again')}: they are then made anew."
+            f"{_capitalized(describe_changes(changes))} since this run read it: {name_frames(affected)} {show} what "
+            f"was there before. {advise('run_again')}: {anew} then made anew."
         )
 
 
@@ -173,10 +175,14 @@ def warn_of_reuse(reporter: Reporter, reuse: str | None, *, nothing_there: bool,
     if nothing_there:
         reporter.warn(f"There is no frame of {reuse} to reuse. {advise('reuse')}.")
     if painted := sorted(changed):
-        reporter.warn(
-            f"Frame {describe_frames(painted)} of {reuse} was changed after it was written. "
-            "It is not reused but coloured anew: copy it over if the change is to stay."
+        told = form_of(
+            len(painted),
+            "was changed after it was written. It is not reused but coloured anew: copy it over if the change is to "
+            "stay.",
+            "were changed after they were written. They are not reused but coloured anew: copy them over if the "
+            "changes are to stay.",
         )
+        reporter.warn(f"{name_frames(painted, 'Frame')} of {reuse} {told}")
 
 
 def report_transitions(reporter: Reporter, found: Transitions) -> None:
@@ -195,7 +201,8 @@ def report_transitions(reporter: Reporter, found: Transitions) -> None:
     if cuts:
         least = min(cuts, key=lambda boundary: boundary.certainty)
         reporter.warn(
-            f"Scene cuts before frame {describe_frames(found.cuts)}: colour is not carried across them "
+            f"{form_of(len(cuts), 'Scene cut', 'Scene cuts')} before {name_frames(found.cuts)}: colour is not carried "
+            f"across {form_of(len(cuts), 'it', 'them')} "
             f"({_certainty(least.certainty)}{f' at {least.frame}, the least' if len(cuts) > 1 else ''})."
         )
     for boundary in found.doubtful:
@@ -231,113 +238,9 @@ def warn_of_open_dissolves(reporter: Reporter, given: Transitions, frames: Seque
         if is_here and not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
             reporter.warn(
                 f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
+                f"either side: the plate has the {name_runs([range(frames[0], frames[-1] + 1)])}. "
+                f"{advise('correct_cuts')}."
             )
-
-
-def warn_of_unreferenced(
-    reporter: Reporter,
-    spans: Sequence[Span],
-    requested: frozenset[int],
-    *,
-    walks: Iterable[PatchWalk],
-    stills: bool,
-    flaws: ReferenceFlaws,
-) -> None:
-    """Warn of the requested frames without a reference in their scene, and say what becomes of them.
-
-    A black or white scene needs none, and is not mentioned.
-
-    Args:
-        reporter: Takes the lines.
-        spans: The spans of the shot.
-        requested: The requested frames.
-        walks: How far patches reach.
-        stills: Whether the shot has stills.
-        flaws: Says whether a plate frame can hold colour.
-    """
-    spans = [span for span in spans if span.bounded or span.sides or _can_hold_color(_some_of(span.frames), flaws)]
-    grey = requested.intersection(unreferenced(spans))
-    patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
-    if grey.difference(patched) and not stills:
-        reporter.warn(
-            f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-            f"{advise('or_still')}."
-        )
-    if grey.intersection(patched) and not stills:
-        reporter.warn(
-            f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
-            "the whole frame. What the patches do not reach stays grey."
-        )
-    references = matched(spans)
-    guessed = requested.intersection(references)
-    if guessed:
-        used = describe_frames(reference for frame in guessed for reference in references[frame])
-        reporter.warn(
-            f"Frames {describe_frames(guessed)} have no reference in their scene: they take the colour of what "
-            f"looks alike on the references {used}. Look at the confidence, or add a reference there."
-        )
-    reporter.report_warnings()
-
-
-def leave_out_idle(reporter: Reporter, flaws: ReferenceFlaws, references: dict[int, ReferencePicture]) -> None:
-    """Remove the keyframes that would only stand between others and the frames around them, and say so.
-
-    Args:
-        reporter: Takes the events.
-        flaws: Finds these keyframes.
-        references: Frame of a whole keyframe -> its picture; changed.
-    """
-    for frame in flaws.find_idle():
-        path = references[frame].path
-        _warn_of_flaw(reporter, frame, path, flaws.of(frame), describe_idle(frame, path))
-        del references[frame]
-
-
-def report_flaws(
-    reporter: Reporter,
-    flaws: ReferenceFlaws,
-    references: Mapping[int, ReferencePicture],
-    spans: Iterable[Span],
-    requested: frozenset[int],
-) -> None:
-    """Warn of the references that give no colour, among those that the requested frames need.
-
-    Args:
-        reporter: Takes the events.
-        flaws: Finds what is wrong with a reference.
-        references: Frame of a whole keyframe -> its picture.
-        spans: The spans of the shot.
-        requested: The requested frames.
-    """
-    needed = {*requested.intersection(references)}
-    needed.update(*(span.references for span in spans_containing(spans, requested)))
-    for frame in sorted(needed):
-        if flaw := flaws.of(frame):
-            path = references[frame].path
-            message = describe_flaw(frame, path, flaw, can_hold_color=_can_hold_color([frame], flaws))
-            _warn_of_flaw(reporter, frame, path, flaw, message)
-
-
-def warn_of_no_color(
-    reporter: Reporter, flaws: ReferenceFlaws, references: Iterable[int], requested: frozenset[int]
-) -> None:
-    """Warn at the end of a run that nothing was coloured, since none of the references has colour.
-
-    Black and white frames need none, and are not mentioned.
-
-    Args:
-        reporter: Takes the line.
-        flaws: Finds what is wrong with a reference.
-        references: The whole keyframes, if the shot has nothing else that gives colour.
-        requested: The requested frames.
-    """
-    keyframes = sorted(references)
-    if keyframes and all(map(flaws.of, keyframes)) and _can_hold_color(_some_of(sorted(requested)), flaws):
-        reporter.warn(
-            f"Nothing has got colour: {count_of(len(requested), 'frame')} stay as grey as the plate, at confidence 0, "
-            f"because no reference of the shot has colour. Paint {describe_frames(keyframes)}, and run it again."
-        )
 
 
 def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[int, bool]) -> None:
@@ -351,8 +254,8 @@ def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[in
     coloured = [frame for frame, in_colour in in_colour.items() if in_colour]
     if 0 < len(coloured) < len(in_colour):
         reporter.warn(
-            f"Frame {describe_frames(coloured)} of the plate {plate} is in colour, the others that "
-            "were read are grey. Check that this is the right plate."
+            f"{name_frames(coloured, 'Frame')} of the plate {plate} {form_of(len(coloured), 'is', 'are')} in colour, "
+            "the others that were read are grey. Check that this is the right plate."
         )
 
 
@@ -363,7 +266,7 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
         warn: Called with the line.
         lost: The object and the frames.
     """
-    where, remedy = describe_frames(lost.frames), advise("frame_matte", lost.frames[len(lost.frames) // 2])
+    where, remedy = name_frames(lost.frames), advise("frame_matte", lost.frames[len(lost.frames) // 2])
     if lost.kind == "missing":
         warn(f"The object {lost.name} of the mattes is not found in {where}. If it is to be seen there, {remedy}.")
     else:
@@ -372,24 +275,6 @@ def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
             f"The object {lost.name} of the mattes may be taken for another in {where}: the mattes of {first} and "
             f"{last} disagree about it there. {remedy}."
         )
-
-
-def _warn_of_flaw(reporter: Reporter, frame: int, path: Path, flaw: ReferenceFlaw | None, message: str) -> None:
-    subject = f"Reference {frame} ({path})"
-    reporter.report(Event(kind="warning", frame=frame, subject=subject, flaw=flaw, message=message))
-
-
-def _some_of(frames: Sequence[int]) -> Sequence[int]:
-    """Return the frames of a scene that say whether it is black."""
-    return frames[:: max(1, len(frames) // _LOOKED_AT)]
-
-
-def _can_hold_color(frames: Iterable[int], flaws: ReferenceFlaws) -> bool:
-    """Return whether any of these plate frames can hold colour; True if one cannot be read, which stops no warning."""
-    try:
-        return any(map(flaws.can_hold_color, frames))
-    except PlateError:
-        return True
 
 
 def _certainty(value: float) -> str:

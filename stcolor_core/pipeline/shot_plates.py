@@ -19,7 +19,8 @@ from stcolor_core.images.color import roll_off
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize
-from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers
@@ -71,7 +72,7 @@ class ShotPlates:
         self._inputs, self._warn, self._warn_once = inputs, warn, warn_once
         self._keeps_chroma = bool(shot.method.keep_chroma)
         self.frames, self.pipe = inputs.frames, inputs.pipe
-        self.display, self.canvas = _plate_format(inputs), plate_canvas(inputs)
+        self.display, self.canvas = _plate_format(inputs), plate_canvas(inputs.formats)
         self.size = (self.canvas[3], self.canvas[2])
         lines = min(self.size[0], shot.method.working_height)
         self.working_size = (lines, max(1, round(self.size[1] * lines / self.size[0])))

@@ -27,7 +27,8 @@ from stcolor_core.images.frame_ranges import group_runs
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
-from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.shots import cuts, dissolves, light_changes, mixing_curve
 from stcolor_core.shots.cuts import Describe
 from stcolor_core.shots.dissolves import AHEAD, BEHIND, LONGEST, TransitionDetector
@@ -135,7 +136,7 @@ class _Parts:
         states = [[frame, *self._inputs.plate_state(frame)] for frame in frames]
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
         code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
-        return json.dumps([plate, code, plate_canvas(self._inputs), settings, states])
+        return json.dumps([plate, code, plate_canvas(self._inputs.formats), settings, states])
 
 
 def _encode(found: Transitions) -> list[list[list[float]]]:

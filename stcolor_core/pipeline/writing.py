@@ -20,7 +20,7 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.faded import keep_chroma
-from stcolor_core.method.light import blacken
+from stcolor_core.method.light_limits import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame, EnlargedFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE

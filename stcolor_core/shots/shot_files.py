@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
-from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
+from stcolor_core.images.frame_ranges import count_frames, find_gaps, group_runs, name_frames, name_runs, parse_frames
 from stcolor_core.images.picture_names import describe_absence, name_picture
 from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
+from stcolor_core.plurals import form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
@@ -101,17 +102,16 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     if plate.missing != "skip" and requested is None:
         _require_no_stray(plate, on_disk, missing)
     if missing and plate.missing == "error":
-        raise PlateError(
-            f"Frame {describe_runs(missing)} of {plate.path} is missing. Render it, or {advise('missing')}."
-        )
+        remedy = form_of(count_frames(missing), "is missing. Render it", "are missing. Render them")
+        raise PlateError(f"{name_runs(missing, 'Frame')} of {plate.path} {remedy}, or {advise('missing')}.")
     if plate.missing == "hold":
         frames = requested or range(on_disk[0], on_disk[-1] + 1)
         return {frame: pattern.path(on_disk[max(0, bisect_right(on_disk, frame) - 1)]) for frame in frames}
     available = on_disk if requested is None else sorted(set(requested).intersection(on_disk))
     if not available:
-        raise PlateError(
-            f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. {advise('frames')}."
-        )
+        lacking = requested or ()
+        fault = form_of(len(lacking), "does not exist", "do not exist")
+        raise PlateError(f"{name_frames(lacking, 'Frame')} of {plate.path} {fault}. {advise('frames')}.")
     return {frame: pattern.path(frame) for frame in available}
 
 
@@ -125,8 +125,8 @@ def _find_movie_frames(plate: Plate) -> dict[int, Path]:
     if not inside or (len(inside) < len(requested) and plate.missing != "skip"):
         outside = set(requested).difference(inside)
         raise PlateError(
-            f"Frame {describe_frames(outside)} is not in {plate.path}, which has {frames[0]}-{frames[-1]}. "
-            f"{advise('movie_frames')}."
+            f"{name_frames(outside, 'Frame')} {form_of(len(outside), 'is', 'are')} not in {plate.path}, which "
+            f"has {frames[0]}-{frames[-1]}. {advise('movie_frames')}."
         )
     return dict.fromkeys(inside, path)
 
@@ -138,9 +138,10 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
         return
     index = bisect_right(on_disk, widest.start)
     stray = min(on_disk[:index], on_disk[index:], key=len)
+    lie, them = form_of(len(stray), "lies", "lie"), form_of(len(stray), "it", "them")
     raise PlateError(
-        f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the "
-        f"others. Move it out of the folder, or {advise('own_frames')}."
+        f"{name_frames(stray, 'Frame')} of {plate.path} {lie} {widest.stop - widest.start} frames away from the "
+        f"others. Move {them} out of the folder, or {advise('own_frames')}."
     )
 
 
@@ -216,11 +217,13 @@ def find_references(
                     f"No frame of the references {reference.path} is a frame of the plate. "
                     f"Check the padding, or {advise('frame_path')}."
                 )
-            if on_disk - chosen:
-                warn(
-                    f"Frame {describe_frames(on_disk - chosen)} of the references {reference.path} is not a frame "
-                    "of the plate and is not used. Check the numbering."
+            if unused := on_disk - chosen:
+                fault = form_of(
+                    len(unused),
+                    "is not a frame of the plate and is not used",
+                    "are not frames of the plate and are not used",
                 )
+                warn(f"{name_frames(unused, 'Frame')} of the references {reference.path} {fault}. Check the numbering.")
         elif reference.frame not in plate and min(plate) < reference.frame < max(plate):
             raise BadRequest(
                 f"Reference {reference.frame} ({reference.path}) has no plate frame: frame {reference.frame} of "
@@ -333,8 +336,8 @@ def split_references(
             patches[frame] = over
     for sequence, frames in repeated.items():
         warn(
-            f"Frame {describe_frames(frames)} of the references {sequence} is also in a sequence given before it, "
-            "which is used. Remove one of them."
+            f"{name_frames(frames, 'Frame')} of the references {sequence} {form_of(len(frames), 'is', 'are')} also in "
+            "a sequence given before it, which is used. Remove one of them."
         )
     return keyframes, patches
 

@@ -31,7 +31,7 @@ def test_what_comes_together_is_one_line_at_once() -> None:
         warnings.take(of(frame, " has no colour."))
     assert printed == []
     warnings.take(LOOK)
-    assert printed == ["Reference 1001, 1003-1005 has no colour."]
+    assert printed == ["Each of the references 1001, 1003-1005 has no colour."]
 
 
 def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
@@ -42,13 +42,13 @@ def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
         warnings.take(LOOK)
     assert printed == ["Reference 1001 (p.1001.exr): its compression or grain cleaned."]
     warnings.close()
-    assert printed[1:] == ["Reference 1002-1150: its compression or grain cleaned."]
+    assert printed[1:] == ["Each of the references 1002-1150: its compression or grain cleaned."]
 
 
 def test_lines_that_differ_in_their_measures_alone_are_one() -> None:
     moves = [(1, "2.9", "1.012"), (2, "10.1", "0.998"), (3, "3.5", "1.004")]
     told = lines(*(of(frame, f": moved by {px} px and scaled by {scale} to fit.") for frame, px, scale in moves))
-    assert told == ["Reference 1-3: moved by 2.9 to 10.1 px and scaled by 0.998 to 1.012 to fit."]
+    assert told == ["Each of the references 1-3: moved by 2.9 to 10.1 px and scaled by 0.998 to 1.012 to fit."]
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_what_is_not_the_same_stays_apart_and_in_order(events: tuple[Event, ...]
 
 def test_a_file_with_brackets_in_its_name_is_no_part_of_the_line() -> None:
     assert lines(of(1, ": cleaned.", name="a (1) of (2)"), of(2, ": cleaned.", name="b)")) == [
-        "Reference 1-2: cleaned."
+        "Each of the references 1-2: cleaned."
     ]

@@ -89,7 +89,7 @@ def test_a_broken_frame_fails_only_its_task_with_one_line(shot: ShotOnDisk, caps
     assert run(shot, "--step", "Colour", "--task-param", "Span=0").returncode == 0
     capsys.readouterr()
     assert host("verify", shot) == 1
-    assert "frame 1005-1008 is missing or incomplete. Run the colour step again." in capsys.readouterr().err
+    assert "frames 1005-1008 are missing or incomplete. Run the colour step again." in capsys.readouterr().err
     assert [int(name[5:9]) for name in sorted(colored(shot))] == [1001, 1002, 1003, 1004, 1009]
     assert not [path for path in shot.written() if path.suffix == ".partial"]
 
@@ -266,7 +266,7 @@ def test_a_report_gives_the_state_of_the_shot(shot: ShotOnDisk, capsys: pytest.C
     capsys.readouterr()
     assert host("verify", shot) == 1
     line = capsys.readouterr().err
-    assert "frame 1002-1003 is missing or incomplete, and frame 1005-1009 is of an earlier state" in line
+    assert "frames 1002-1003 are missing or incomplete, and frames 1005-1009 are of an earlier state" in line
     report = json.loads((shot.folder / "out/shot.report.json").read_text(encoding="utf-8"))
     assert (report["missing"], report["stale"]) == ([1002, 1003], [1005, 1006, 1007, 1008, 1009])
 

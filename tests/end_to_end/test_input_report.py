@@ -63,7 +63,7 @@ def test_the_colour_space_of_the_plate_applies_to_references_of_the_same_type(
     assert shot.colorize(*pictures, "--json", references=False) == 0
     plate, references = messages(capsys, "input")
     assert plate == f"Plate {shot.folder / f'plate.####.{suffix}'}: {space} (as given)"
-    assert f"Reference 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
+    assert f"References 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6  # integers clip values outside of the gamut

@@ -41,7 +41,8 @@ def test_a_matte_that_is_lost_is_told_with_the_frames_and_what_to_do(
     assert shot.colorize("--matte", f"1001={matte}") == 0
     printed = capsys.readouterr()
     line = (
-        "The object square of the mattes is not found in 1004-1007. If it is to be seen there, give --matte 1006=PATH."
+        "The object square of the mattes is not found in frames 1004-1007. "
+        "If it is to be seen there, give --matte 1006=PATH."
     )
     assert (printed.out + printed.err).count(line) == 1
 

@@ -39,7 +39,7 @@ def test_the_page_shows_a_job_from_start_to_end_and_after_a_reload(
     page.see("warnings", rf"Frames {FIRST + 10}-{FIRST + 11} have no reference")
     page.click("#inputs summary")
     page.see("inputs", r"Plate .*plate\.####\.exr: linear Rec\.709 \(the default of EXR files\)")
-    page.see("inputs", rf"Reference {FIRST}, {FIRST + 5} .*linear Rec\.709")
+    page.see("inputs", rf"References {FIRST}, {FIRST + 5} .*linear Rec\.709")
     until(lambda: page.count("path.key") == 2)
     page.see("caption", rf"Result {FIRST + 11}")
     assert 0 <= page.color() < 4  # no reference in its scene

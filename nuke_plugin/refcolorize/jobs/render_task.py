@@ -19,19 +19,18 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import Version, write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
-from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
+from .progress import ASKS_ABOUT_KEYS, Progress, waits_in_queue
 from .reference_check import find_flaws, require_color
 from .running_tasks import last_states, live_tasks
 from .task import BackgroundTask
+from .version_summary import store_stamp, store_summary
 
 __all__ = ["RenderTask"]
 
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
-_THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 _DELETED = "The node was deleted, or its script was closed, before the core had its job."
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
@@ -151,8 +150,10 @@ class RenderTask(BackgroundTask):
         self._follow()
         if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
-        self._store_summary()
-        self._store_stamp()
+        if not self._preview_frames:
+            store_summary(self._client, self.job, self.path)
+            if self.state == "done":
+                store_stamp(self._client, self.job, self.path)
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -222,30 +223,6 @@ class RenderTask(BackgroundTask):
             return False
         queue = self._request(lambda client: client.queue())
         return queue is not None and bool(queue.get("paused"))
-
-    def _store_summary(self) -> None:
-        """Write confidence and a thumbnail beside the version's frames: the core forgets jobs. A failure is ignored."""
-        if self._preview_frames or self._client is None:
-            return
-        with suppress(RefColorizeError):
-            curve = confidence_curve(self._client.frames(self.job))
-            write_confidence(self.path, dict(curve))
-            if curve:
-                middle = curve[len(curve) // 2][0]
-                picture = self._client.picture(self.job, middle, of="result", height=_THUMBNAIL_LINES)
-                write_thumbnail(self.path, picture)
-
-    def _store_stamp(self) -> None:
-        """Store which files the frames come from, if the core has written them again from files that had changed."""
-        version = Version(0, self.path, 0)
-        now, before = version.stamp_now(), version.made_from()
-        if self._preview_frames or self._client is None or self.state != "done" or before in ("", now):
-            return
-        with suppress(RefColorizeError):
-            answer = self._client.details(self.job)
-            job = answer["job"]
-            if job["state"] == "done" and answer["out_of_date"] is None:
-                version.store_stamp(now)
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():

@@ -25,6 +25,7 @@ from pathlib import Path
 import nuke
 
 from ..errors import Cancelled, RefColorizeError
+from ..node.json_files import read_object
 from ..node.rendered_inputs import InputRender
 from ..node.shot_plan import ShotPlan
 
@@ -259,10 +260,7 @@ class SecondNuke:
         return RefColorizeError(f"The second Nuke ended too early (status {status}). Try again.")
 
     def _result(self) -> dict[str, object]:
-        with suppress(OSError, ValueError):
-            result = json.loads(self._file("result").read_text(encoding="utf-8"))
-            return result if isinstance(result, dict) else {}
-        return {}
+        return read_object(self._file("result"))
 
     def _last_line(self) -> str:
         with suppress(OSError):

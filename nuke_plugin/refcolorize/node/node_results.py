@@ -11,6 +11,7 @@ import nuke
 from ..errors import RefColorizeError
 from . import node_ids, own_folder, views, withdrawn
 from .frame_names import same_files, with_hashes
+from .result_reads import COMPARED, SHOWN, ResultRead, read_node, reads_file, set_range, used_reads
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
 
@@ -34,14 +35,6 @@ __all__ = [
     "use_version",
     "versions",
 ]
-
-
-class _ResultRead(NamedTuple):
-    """The name of a Read inside the node, and the node's knobs that hold its version and its file."""
-
-    read: str
-    version: str
-    file: str
 
 
 class Shown(NamedTuple):
@@ -76,8 +69,6 @@ class Shown(NamedTuple):
 
 
 _offered: dict[str, frozenset[str]] = {}  # what the knob `version` was last made to offer, by the node's full name
-_SHOWN = _ResultRead("Result", "version", "result_file")
-_COMPARED = _ResultRead("Compared", "compare", "compare_file")
 
 
 def results(node: nuke.Node, view: str | None = None) -> Results:
@@ -110,13 +101,7 @@ def is_showing(node: nuke.Node, path: str) -> bool:
         node: A RefColorize node.
         path: The frames' path, with ####.
     """
-    return any(_is_file(node, result, path) for result in _used_reads(node))
-
-
-def _is_file(node: nuke.Node, result: _ResultRead, path: str) -> bool:
-    """Return whether a Read inside the node reads these frames in any view."""
-    text = str(node[result.file].value())
-    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
+    return any(reads_file(node, result, path) for result in used_reads(node))
 
 
 def result_paths(node: nuke.Node) -> list[str]:
@@ -125,13 +110,7 @@ def result_paths(node: nuke.Node) -> list[str]:
     Args:
         node: A RefColorize node.
     """
-    return [str(node[result.file].value()) for result in _used_reads(node)]
-
-
-def _used_reads(node: nuke.Node) -> list[_ResultRead]:
-    """Return the Read of the shown version, and that of the compared one if there is one."""
-    can_compare = _COMPARED.version in node.knobs()  # nodes of earlier plug-ins cannot
-    return [_SHOWN, _COMPARED] if can_compare and node[_COMPARED.version].value() != "none" else [_SHOWN]
+    return [str(node[result.file].value()) for result in used_reads(node)]
 
 
 def versions(node: nuke.Node, view: str | None = None) -> list[Version]:
@@ -189,11 +168,11 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = (), *, view: str | 
         names.append(name)
     if name == PREVIEW or _offers_preview(node):
         names.append(PREVIEW)
-    _offer_versions(node, _SHOWN, names, chosen=name)
-    _read_result(node, _SHOWN, name, frames)
-    if _COMPARED.version in node.knobs():
-        compared = str(node[_COMPARED.version].value())
-        _offer_versions(node, _COMPARED, names, chosen=compared if compared in names else "none")
+    _offer_versions(node, SHOWN, names, chosen=name)
+    _read_result(node, SHOWN, name, frames)
+    if COMPARED.version in node.knobs():
+        compared = str(node[COMPARED.version].value())
+        _offer_versions(node, COMPARED, names, chosen=compared if compared in names else "none")
     node["use_result"].setValue(True)
     reload_result(node)
 
@@ -204,8 +183,8 @@ def remember(node: nuke.Node) -> Shown:
     Args:
         node: A RefColorize node.
     """
-    read = _result_read(node, _SHOWN)
-    version, file = str(node[_SHOWN.version].value()), str(node[_SHOWN.file].value())
+    read = read_node(node, SHOWN)
+    version, file = str(node[SHOWN.version].value()), str(node[SHOWN.file].value())
     use_result = bool(node["use_result"].value())
     return Shown(version, file, int(read["first"].value()), int(read["last"].value()), use_result)
 
@@ -219,14 +198,14 @@ def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
         path: The path of the version's frames, with ####.
         before: What it showed before.
     """
-    if _COMPARED.version in node.knobs() and _is_file(node, _COMPARED, path):
-        node[_COMPARED.version].setValue("none")
-        node[_COMPARED.file].setValue("")
-    if _is_file(node, _SHOWN, path):
-        chosen, is_used = str(node[_SHOWN.version].value()), bool(node["use_result"].value())
+    if COMPARED.version in node.knobs() and reads_file(node, COMPARED, path):
+        node[COMPARED.version].setValue("none")
+        node[COMPARED.file].setValue("")
+    if reads_file(node, SHOWN, path):
+        chosen, is_used = str(node[SHOWN.version].value()), bool(node["use_result"].value())
         show_again(node, before)
         if chosen == "none":
-            node[_SHOWN.version].setValue("none")
+            node[SHOWN.version].setValue("none")
         if not is_used:
             node["use_result"].setValue(False)
     offer_versions_on_disk(node)
@@ -241,13 +220,13 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
     """
     on_disk = _names(node)
     if shown.version == "none" or not _is_on_disk(shown.file):
-        _offer_versions(node, _SHOWN, on_disk, chosen="none")
+        _offer_versions(node, SHOWN, on_disk, chosen="none")
         node["use_result"].setValue(False)
         return
     names = on_disk if shown.version in on_disk else [*on_disk, shown.version]
-    _offer_versions(node, _SHOWN, names, chosen=shown.version)
-    _set_range(node, _SHOWN, shown.first, shown.last)
-    node[_SHOWN.file].setValue(shown.file)
+    _offer_versions(node, SHOWN, names, chosen=shown.version)
+    set_range(node, SHOWN, shown.first, shown.last)
+    node[SHOWN.file].setValue(shown.file)
     node["use_result"].setValue(shown.use_result)
     reload_result(node)
 
@@ -267,11 +246,11 @@ def _offers_preview(node: nuke.Node) -> bool:
     return "preview_frames" not in node.knobs() and Path(results(node).pattern(PREVIEW)).parent.is_dir()
 
 
-def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
+def _offer_versions(node: nuke.Node, result: ResultRead, names: Sequence[str], *, chosen: str) -> None:
     pulldown = cast("nuke.Enumeration_Knob", node[result.version])
     pulldown.setValues(["none", *names])
     pulldown.setValue(chosen)
-    if result is _SHOWN:
+    if result is SHOWN:
         _offered[str(node.fullName())] = frozenset(names)
 
 
@@ -285,7 +264,7 @@ def offer_versions_on_disk(node: nuke.Node) -> None:
     if _offers_preview(node):
         names.append(PREVIEW)
     with without_undo():
-        for result in [_SHOWN, _COMPARED] if _COMPARED.version in node.knobs() else [_SHOWN]:
+        for result in [SHOWN, COMPARED] if COMPARED.version in node.knobs() else [SHOWN]:
             pulldown = cast("nuke.Enumeration_Knob", node[result.version])
             chosen = str(pulldown.value())
             kept = [*names, chosen] if chosen not in ("none", *names) else names
@@ -301,7 +280,7 @@ def has_lost_versions(node: nuke.Node) -> bool:
         node: A RefColorize node.
     """
     offered = _offered.get(str(node.fullName()), frozenset())
-    return bool(offered - set(cast("nuke.Enumeration_Knob", node[_SHOWN.version]).values()))
+    return bool(offered - set(cast("nuke.Enumeration_Knob", node[SHOWN.version]).values()))
 
 
 def point_at(node: nuke.Node, name: str) -> None:
@@ -311,7 +290,7 @@ def point_at(node: nuke.Node, name: str) -> None:
         node: A RefColorize node.
         name: As in the knob: v001, or "preview".
     """
-    _read_result(node, _SHOWN, name)
+    _read_result(node, SHOWN, name)
 
 
 def reload_result(node: nuke.Node) -> None:
@@ -321,15 +300,15 @@ def reload_result(node: nuke.Node) -> None:
         node: A RefColorize node.
     """
     with without_undo():
-        for result in _used_reads(node):
-            cast("nuke.PyScript_Knob", _result_read(node, result)["reload"]).execute()
+        for result in used_reads(node):
+            cast("nuke.PyScript_Knob", read_node(node, result)["reload"]).execute()
 
 
-def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequence[int] = ()) -> None:
+def _read_result(node: nuke.Node, result: ResultRead, name: str, frames: Sequence[int] = ()) -> None:
     """Point a Read inside the node at a result."""
     frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
     if frame_range is not None:
-        _set_range(node, result, *frame_range)
+        set_range(node, result, *frame_range)
     node[result.file].setValue(path_in_knob(node, name))
 
 
@@ -347,36 +326,20 @@ def path_in_knob(node: nuke.Node, name: str) -> str:
     return (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix() if views.is_stereo() else path
 
 
-def _set_range(node: nuke.Node, result: _ResultRead, first: int, last: int) -> None:
-    """Set the frame range of a Read inside the node, and of those of comparison and previews if they show nothing.
-
-    A Read begins at frame 1 until it is set, and a node's range may be that of all its Reads.
-    """
-    is_alone = result is _SHOWN and _COMPARED.version in node.knobs() and len(_used_reads(node)) == 1
-    reads = [_result_read(node, each) for each in ((_SHOWN, _COMPARED) if is_alone else (result,))]
-    previewed = cast("nuke.Group", node).node("Previewed")  # nodes of earlier plug-ins lack it
-    has_previews = "preview_frames" in node.knobs() and cast("nuke.Array_Knob", node["preview_frames"]).isAnimated()
-    if previewed is not None and not has_previews:
-        reads.append(previewed)
-    for read in reads:
-        read["first"].setValue(first)
-        read["last"].setValue(last)
-
-
 def relink(node: nuke.Node) -> None:
     """Point the node at its results folder if files that it reads are gone, for example after the show was moved.
 
     Args:
         node: A RefColorize node.
     """
-    for result in _used_reads(node):
+    for result in used_reads(node):
         name, file = str(node[result.version].value()), str(node[result.file].value())
         if name == "none" or _is_on_disk(file):
             continue
         own, path = results(node), file.replace("%V", views.of(node))
         if any(_is_on_disk(results(node, view).pattern(name)) for view in nuke.views()):
             _read_result(node, result, name)
-        elif result is _SHOWN:
+        elif result is SHOWN:
             is_own = same_files(Path(path).name, Path(own.pattern(name)).name)  # else it is of the node it is a copy of
             folders = [Results.holding(path).folder, *([own.folder] if is_own else [])]
             _show_instead_of_withdrawn(node, folders, name)
@@ -396,12 +359,3 @@ def _show_instead_of_withdrawn(node: nuke.Node, folders: Sequence[Path], name: s
         if before is not None:
             show_again(node, before)
             return
-
-
-def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:
-    read = cast("nuke.Group", node).node(result.read)
-    if read is None:
-        raise RefColorizeError(
-            f"The Read named {result.read} inside {node.name()} is gone. Create a new RefColorize node."
-        )
-    return read

@@ -7,16 +7,14 @@ what is in there. The script is noted by its path from the folder, so that a sho
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from . import atomic
+from .json_files import object_text, read_object, write_object
 from .script_version import without_version
 
 __all__ = ["Owner", "describe", "is_of_another", "is_used", "take", "unowned_versions"]
@@ -58,7 +56,7 @@ def is_of_another(folder: Path, owner: Owner) -> bool:
         folder: The folder of a node's results.
         owner: The node.
     """
-    noted = _read(folder)
+    noted = read_object(folder / _FILE)
     if not noted:
         return False
     if noted.get("node", "") != owner.node:
@@ -93,18 +91,18 @@ def take(folder: Path, owner: Owner) -> bool:
     """
     if is_of_another(folder, owner):
         return False
-    noted = _read(folder)
+    noted = read_object(folder / _FILE)
     found = {"node": owner.node, "script": _script_from(folder, owner)}
     if noted:
         if {**noted, **found} != noted:
-            atomic.write_text(folder / _FILE, _as_text({**noted, **found}))
+            write_object(folder / _FILE, {**noted, **found})
         return True
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with (folder / _FILE).open("x", encoding="utf-8") as file:
-            file.write(_as_text({**found, "earlier": sorted(_numbers(folder))}))
+            file.write(object_text({**found, "earlier": sorted(_numbers(folder))}))
     except FileExistsError:  # another Nuke was faster, or the file cannot be read
-        return bool(_read(folder)) and not is_of_another(folder, owner)
+        return bool(read_object(folder / _FILE)) and not is_of_another(folder, owner)
     return True
 
 
@@ -114,7 +112,7 @@ def unowned_versions(folder: Path) -> frozenset[int]:
     Args:
         folder: The folder of a node's results.
     """
-    noted = _read(folder)
+    noted = read_object(folder / _FILE)
     if not noted:
         return frozenset(_numbers(folder))
     earlier = noted.get("earlier", ())
@@ -127,7 +125,7 @@ def describe(folder: Path) -> str:
     Args:
         folder: The folder of a node's results.
     """
-    script = str(_read(folder).get("script", ""))
+    script = str(read_object(folder / _FILE).get("script", ""))
     return Path(os.path.normpath(folder / script)).as_posix() if script else ""
 
 
@@ -158,15 +156,3 @@ def _numbers(folder: Path) -> Iterator[int]:
         for path in folder.glob(pattern):
             if match := _VERSION.fullmatch(path.name):
                 yield int(match[1])
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _as_text(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=2) + "\n"

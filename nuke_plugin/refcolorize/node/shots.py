@@ -15,6 +15,7 @@ from .inputs import InputFiles
 from .knob_paths import frame_name
 from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
 from .rendered_inputs import plan_input, render_planned
+from .shot_frames import requested_frames, require_inside, span_of_keys, swatched_frames, used_keys
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
 from .versions import PREVIEW, Results, Version, with_output
@@ -72,8 +73,8 @@ def plan(node: nuke.Node) -> ShotPlan:
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
-    frames = _requested_frames(node, first, last)
-    span = _span_of_keys(_keys(node, first, last), _swatched(node, first, last), frames)
+    frames = requested_frames(node, first, last)
+    span = span_of_keys(used_keys(node, first, last), swatched_frames(node, first, last), frames)
     return _make_plan(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
@@ -89,7 +90,7 @@ def frames_and_keys(node: nuke.Node) -> tuple[list[int], list[int], tuple[int, i
         RefColorizeError: If the node has no plate, or its frame range or a key is outside of it.
     """
     first, last = _plate_range(node, _plate_files(node))
-    return _requested_frames(node, first, last), _keys(node, first, last), (first, last)
+    return requested_frames(node, first, last), used_keys(node, first, last), (first, last)
 
 
 def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
@@ -120,8 +121,8 @@ def plan_frame(node: nuke.Node, frame: int) -> ShotPlan:
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
-    _require_inside(frame, first, last)
-    span = _span_of_keys(_keys(node, first, last), _swatched(node, first, last), [frame])
+    require_inside(frame, first, last)
+    span = span_of_keys(used_keys(node, first, last), swatched_frames(node, first, last), [frame])
     return _make_plan(node, plate, plate_range=span, frames=[frame])
 
 
@@ -136,7 +137,7 @@ def build_matte_request(node: nuke.Node, frame: int) -> dict[str, Any]:
         RefColorizeError: As `build`, and if the frame is outside the plate or the node has no matte.
     """
     plate = _plate_files(node)
-    _require_inside(frame, *_plate_range(node, plate))
+    require_inside(frame, *_plate_range(node, plate))
     matte, results, view = require_matte(node), _results(node), _view(node)
     folder, files = results.folder / _INPUTS, inputs.find_files(matte)
     if plate is None:
@@ -271,67 +272,6 @@ def _plate_range(node: nuke.Node, files: InputFiles | None) -> tuple[int, int]:
         return files.first, files.last
     plate = _plate(node)
     return int(plate.firstFrame()), int(plate.lastFrame())
-
-
-def _require_inside(frame: int, first: int, last: int) -> None:
-    if not first <= frame <= last:
-        raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
-
-
-def _requested_frames(node: nuke.Node, first: int, last: int) -> list[int]:
-    """Return the frames in the knob frame_range; all frames of the plate if it is empty."""
-    text = str(node["frame_range"].value()).strip()
-    if not text:
-        return list(range(first, last + 1))
-    try:
-        frames = sorted({frame for part in nuke.FrameRanges(_split_ranges(text)) for frame in part})
-    except (RuntimeError, ValueError):
-        frames = []
-    if not frames:
-        raise RefColorizeError(f"The frame range {text!r} is not readable. Write it like 1001-1050 or 1001-1100x2.")
-    outside = [frame for frame in frames if not first <= frame <= last]
-    if outside:
-        raise RefColorizeError(
-            f"Frame {outside[0]} of the frame range {text} is outside the plate ({first}-{last}). Correct the range."
-        )
-    return frames
-
-
-def _split_ranges(text: str) -> list[str]:
-    """Return the single ranges of a text in the form that nuke.FrameRanges accepts, as Foundry's own code does."""
-    return text.replace(",", " ").split()
-
-
-def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
-    keys = keyframes.keys(node)
-    outside = [key for key in keys if not first <= key <= last]
-    if outside:
-        raise RefColorizeError(
-            f"The key at frame {outside[0]} is outside the plate ({first}-{last}). Remove it, or switch it off."
-        )
-    return keys
-
-
-def _swatched(node: nuke.Node, first: int, last: int) -> list[int]:
-    """Return the frames of the swatches."""
-    found = read_swatches(node)
-    outside = [swatch for swatch in found if not first <= swatch.frame <= last]
-    if outside:
-        raise RefColorizeError(
-            f"{node.name()}: the swatch {outside[0]} is outside the plate ({first}-{last}). Correct its frame, or "
-            "remove it."
-        )
-    return [swatch.frame for swatch in found]
-
-
-def _span_of_keys(keys: Sequence[int], swatched: Sequence[int], frames: Sequence[int]) -> tuple[int, int]:
-    """Return the first and last plate frame that propagation to these frames needs: the nearest keys around them.
-
-    If no key bounds the colour of swatches on a side, all of these count there.
-    """
-    first = max((key for key in keys if key <= frames[0]), default=min([*swatched, frames[0]]))
-    last = min((key for key in keys if key >= frames[-1]), default=max([*swatched, frames[-1]]))
-    return first, last
 
 
 # ---- the rest of the knobs

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import RefColorizeError
 from . import atomic, withdrawn
 from .frames_on_disk import count_frames, frames_of, stamp
+from .json_files import read_object, write_object
 
 __all__ = [
     "OWN_FILES",
@@ -79,11 +80,11 @@ class Version:
 
     def shot(self) -> dict[str, Any]:
         """Return its Shot as JSON data; empty if the file cannot be read."""
-        return _read_json(self.shot_file)
+        return read_object(self.shot_file)
 
     def made_from(self) -> str:
         """Return the `stamp` of the files that its Shot reads, as they were then; "" if that is not known."""
-        return str(_read_json(self.shot_file.with_name(_MADE_FROM_FILE)).get("inputs", ""))
+        return str(read_object(self.shot_file.with_name(_MADE_FROM_FILE)).get("inputs", ""))
 
     def stamp_now(self) -> str:
         """Return the `stamp` of the files that its Shot reads, as they are now."""
@@ -99,7 +100,7 @@ class Version:
         """
         file = self.shot_file.with_name(_MADE_FROM_FILE)
         with suppress(OSError):
-            _write_json(file, {**_read_json(file), "inputs": inputs})
+            write_object(file, {**read_object(file), "inputs": inputs})
 
     def keyframes(self) -> tuple[int, ...]:
         """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""
@@ -110,16 +111,16 @@ class Version:
 
     def comment(self) -> str:
         """Return the artist's comment; "" if there is none."""
-        return str(_read_json(_about_file(self.path)).get("comment", ""))
+        return str(read_object(_about_file(self.path)).get("comment", ""))
 
     def before(self) -> dict[str, Any]:
         """Return what the node showed before Colorize made this version, as JSON data; empty if that is not known."""
-        shown = _read_json(_about_file(self.path)).get("before")
+        shown = read_object(_about_file(self.path)).get("before")
         return dict(shown) if isinstance(shown, dict) else {}
 
     def confidence(self) -> dict[int, float]:
         """Return the mean confidence of each frame, 0..1; empty until the version is complete."""
-        stored = _read_json(_about_file(self.path)).get("confidence", {})
+        stored = read_object(_about_file(self.path)).get("confidence", {})
         try:
             return {int(frame): float(value) for frame, value in stored.items()}
         except (AttributeError, TypeError, ValueError):
@@ -168,7 +169,7 @@ class Results:
         Args:
             name: The name of a version, v001, or `PREVIEW`.
         """
-        made_from = _read_json(Path(self.pattern(name)).with_name(_MADE_FROM_FILE))
+        made_from = read_object(Path(self.pattern(name)).with_name(_MADE_FROM_FILE))
         try:
             return int(made_from["first"]), int(made_from["last"])
         except (LookupError, TypeError, ValueError):
@@ -199,8 +200,8 @@ class Results:
             version = self._make_version(number + 1)
             self._remove_abandoned([each for each in versions if not each.frames])
             written = with_output(shot, version.path, reuse=self._to_reuse(versions, shot))
-            _write_json(version.shot_file, written)
-            _write_json(version.shot_file.with_name(_MADE_FROM_FILE), origin)
+            write_object(version.shot_file, written)
+            write_object(version.shot_file.with_name(_MADE_FROM_FILE), origin)
         except OSError as error:
             raise cannot_write(self.folder, error) from None
         return version
@@ -276,7 +277,7 @@ class Results:
         stored = version.shot()
         reuse = stored.get("output", {}).get("reuse")
         same = stored == json.loads(json.dumps(with_output(shot, version.path, reuse=reuse)))
-        return same and _read_json(version.shot_file.with_name(_MADE_FROM_FILE)) == origin
+        return same and read_object(version.shot_file.with_name(_MADE_FROM_FILE)) == origin
 
 
 def cannot_write(folder: Path, error: OSError) -> RefColorizeError:
@@ -355,24 +356,11 @@ def _about_file(path: str) -> Path:
 
 def _store(path: str, name: str, value: object) -> None:
     file = _about_file(path)
-    stored = _read_json(file)
+    stored = read_object(file)
     if stored.get(name) == value:
         return
     try:
-        _write_json(file, {**stored, name: value})
+        write_object(file, {**stored, name: value})
     except OSError as error:
         reason = error.strerror or error
         raise RefColorizeError(f"{file} cannot be written ({reason}). Ask for write access to its folder.") from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file; empty if there is none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    atomic.write_text(path, json.dumps(data, indent=2) + "\n")

@@ -7,14 +7,13 @@ showed before is kept for such a script. Undo and redo show it again too; for th
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import atomic
 from .frame_names import with_hashes
+from .json_files import read_object, write_object
 
 __all__ = ["before", "forget", "has_kept", "keep", "kept", "last_number", "withdraw"]
 
@@ -33,7 +32,7 @@ def withdraw(folder: Path, number: int, shown_before: Mapping[str, Any]) -> None
     Raises:
         OSError: If the file cannot be written.
     """
-    atomic.write_text(folder / _FILE, json.dumps({**_read(folder), str(number): dict(shown_before)}, indent=2) + "\n")
+    write_object(folder / _FILE, {**read_object(folder / _FILE), str(number): dict(shown_before)})
 
 
 def last_number(folder: Path) -> int:
@@ -42,7 +41,7 @@ def last_number(folder: Path) -> int:
     Args:
         folder: The folder of a node's versions.
     """
-    return max((int(number) for number in _read(folder) if number.isdecimal()), default=0)
+    return max((int(number) for number in read_object(folder / _FILE) if number.isdecimal()), default=0)
 
 
 def before(folder: Path, number: int) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def before(folder: Path, number: int) -> dict[str, Any]:
         folder: The folder of a node's versions.
         number: The version's number.
     """
-    shown = _read(folder).get(str(number), {})
+    shown = read_object(folder / _FILE).get(str(number), {})
     return dict(shown) if isinstance(shown, dict) else {}
 
 
@@ -92,11 +91,3 @@ def forget(path: str) -> None:
 def _key(path: str) -> str:
     """Return the path as `same_files` compares it, whether Nuke has written it with #### or %04d."""
     return os.path.normcase(with_hashes(path))
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..plurals import count_of
+from ..plurals import count_of, noun_of
 from .buttons import make_button
 from .state import VersionRow
 from .wrap_row import WrapRow
@@ -251,7 +251,7 @@ def _tooltip(row: VersionRow) -> str:
         f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
         "" if row.frames else _NO_FRAMES_YET if row.working else _NO_FRAMES,
         row.stale,
-        f"Keyframes {keys}" if keys else "",
+        f"{noun_of(len(row.keys), 'Keyframe')} {keys}" if keys else "",
         confidence,
         row.comment,
     )

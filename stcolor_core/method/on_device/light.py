@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stcolor_core.images.color import luminance_of
-from stcolor_core.method import light
+from stcolor_core.method import light, light_limits
 from stcolor_core.method.tensor_color import compress, lab_to_xyz, linear_to_xyz, xyz_to_linear
 from stcolor_core.method.tensor_color import lightness as lightness_of
 from stcolor_core.method.tensor_pictures import blur, resize
@@ -169,27 +169,29 @@ def local_change(target: Tensor, other: Tensor, visibility: Tensor) -> tuple[Ten
 
 
 def clipping_level(lightness: Tensor) -> Tensor:
-    """Return the linear light at which a picture is clipped, of no dimensions, as `light.clipping_level`.
+    """Return the linear light at which a picture is clipped, of no dimensions, as `light_limits.clipping_level`.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
     """
     brightest = lightness.amax()
     level = _luminance_of((90 + 25 / (100 - brightest).clamp_min(0.01)).reshape(1, 1)).reshape(())
-    share = (lightness >= roll_off(lightness_of(level * light.CLIPPED_FROM))).float().mean()
-    clipped = (brightest >= light.BRIGHTEST) & (brightest < light.FARTHEST) & (share >= light.LEAST_CLIPPED)
+    share = (lightness >= roll_off(lightness_of(level * light_limits.CLIPPED_FROM))).float().mean()
+    clipped = (
+        (brightest >= light.BRIGHTEST) & (brightest < light_limits.FARTHEST) & (share >= light_limits.LEAST_CLIPPED)
+    )
     return torch.where(clipped, level, torch.inf)
 
 
 def is_clipped(lightness: Tensor, ab: Tensor, most: Tensor) -> Tensor:
-    """Return where a colour is clipped, shape (H, W), bool, as `light.is_clipped`.
+    """Return where a colour is clipped, shape (H, W), bool, as `light_limits.is_clipped`.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (2, H, W).
         most: Linear light at which red, green and blue are clipped, of no dimensions.
     """
-    return xyz_to_linear(lab_to_xyz(lightness, ab)).amax(0) >= light.CLIPPED_FROM * most
+    return xyz_to_linear(lab_to_xyz(lightness, ab)).amax(0) >= light_limits.CLIPPED_FROM * most
 
 
 def relight_by(lightness: Tensor, ab: Tensor, change: Tensor, *, most: Tensor) -> tuple[Tensor, Tensor]:
@@ -272,7 +274,7 @@ def to_same_light(target: Tensor, other: Tensor, change: Tensor) -> tuple[Tensor
 
 
 def settle(lightness: Tensor, ab: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a*, b* and the confidence where the light leaves no chroma, as `light.settle`.
+    """Return a*, b* and the confidence where the light leaves no chroma, as `light_limits.settle`.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
@@ -280,20 +282,20 @@ def settle(lightness: Tensor, ab: Tensor, confidence: Tensor) -> tuple[Tensor, T
         confidence: Shape (H, W), 0..1.
     """
     level = clipping_level(lightness)
-    white = ((lightness.amax() - lightness) / light.WHITE).clamp(0, 1)
-    left = (lightness / light.BLACK).clamp(0, 1)
-    left = left * torch.where((level >= light.WHITE_FROM) & (level < torch.inf), white, 1.0)
+    white = ((lightness.amax() - lightness) / light_limits.WHITE).clamp(0, 1)
+    left = (lightness / light_limits.BLACK).clamp(0, 1)
+    left = left * torch.where((level >= light_limits.WHITE_FROM) & (level < torch.inf), white, 1.0)
     return ab * left, confidence + (1 - confidence) * (1 - left)
 
 
 def blacken(ab: Tensor, lightness: Tensor) -> Tensor:
-    """Return a* and b* faded to 0 as L* falls from 1 to 0, as `light.blacken`.
+    """Return a* and b* faded to 0 as L* falls from 1 to 0, as `light_limits.blacken`.
 
     Args:
         ab: a* and b*, shape (2, H, W).
         lightness: L*, shape (H, W).
     """
-    return ab * (lightness / light.BLACK).clamp(0, 1)
+    return ab * (lightness / light_limits.BLACK).clamp(0, 1)
 
 
 def roll_off(lightness: Tensor) -> Tensor:

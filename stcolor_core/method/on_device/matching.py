@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.matching import ALL_KNOWN, RESIDUAL_SIGMA
 from stcolor_core.method.on_device.evidence import (
     CarriedColor,
@@ -33,7 +34,7 @@ from stcolor_core.method.tensor_pictures import blur, box_blur, cell_means, medi
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.reacquisition import MEDIAN, POOL, TOLERANCE, feature_similarity, pool_features
 from stcolor_core.method.tracking.walk import NARROWEST, WIDEST
-from stcolor_core.method.warping import GridReference, warp
+from stcolor_core.method.warping import warp
 
 __all__ = ["TensorMatching"]
 

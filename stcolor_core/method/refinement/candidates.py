@@ -13,7 +13,8 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.light import clipping_level, relight
+from stcolor_core.method.light import relight
+from stcolor_core.method.light_limits import clipping_level
 from stcolor_core.method.mixtures import mix_colors
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -179,21 +180,27 @@ def find_registration(
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
+    given = _Keyframe(lab, known, frame, others, lightness_of)
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
-    if bars is not None:
-        known = ~bars if known is None else known & ~bars
-    found = _find_registration(lab, known, frame=frame, others=others, lightness_of=lightness_of)
-    return found if bars is None or found.frame is None else replace(found, bars=bars)
+    if bars is None:
+        return _register(given)
+    found = _register(given._replace(known=~bars if known is None else known & ~bars))
+    return found if found.frame is None else replace(found, bars=bars)
 
 
-def _find_registration(
-    lab: Image,
-    known: Mask | None,
-    *,
-    frame: int,
-    others: Iterable[int],
-    lightness_of: Callable[[int], Plane],
-) -> Registration:
+class _Keyframe(NamedTuple):
+    """What `find_registration` is given."""
+
+    lab: Image
+    known: Mask | None
+    frame: int
+    others: Iterable[int]
+    lightness_of: Callable[[int], Plane]
+
+
+def _register(given: _Keyframe) -> Registration:
+    """Return the registration of a keyframe without bars, or whose bars are not known."""
+    lab, known, frame, others, lightness_of = given
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
     key = _lightness_of(lab)

@@ -179,6 +179,7 @@ class _FlowWindows:
         self._device = reference.target.device
 
     def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
+        """Return the cells of the window around where the flow leads."""
         displacement = to_grid_cells(link.displacement, view).to(self._device)
         visibility = cell_means(resize(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)

@@ -339,13 +339,13 @@ def test_frames_that_a_clip_lacks_and_folders_without_frames_are_said(
     (tmp_path / "empty").mkdir()
     evaluate(tmp_path, protocols=["first", "first-whole"], variants=["grey"], lines=54, device=CPU)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stcolor: ")]
-    assert len([line for line in lines if "The clip wall lacks frame 3, 6-8 in " in line]) == 1
+    assert len([line for line in lines if "The clip wall lacks frames 3, 6-8 in " in line]) == 1
     assert len([line for line in lines if f"{tmp_path / 'empty'} holds neither a picture nor a movie" in line]) == 1
     assert not any("fifth" in line or "The clip all" in line for line in lines)
     only = tmp_path / "list.json"
     only.write_text('{"references": [0], "frames": 3}')
     evaluate(tmp_path, protocols=[str(only)], variants=["grey"], names=["wall"], lines=54, device=CPU)
-    assert "lacks frame" not in capsys.readouterr().err, "the first three are used, and none is missing there"
+    assert "lacks frames" not in capsys.readouterr().err, "the first three are used, and none is missing there"
 
 
 def test_a_movie_without_a_constant_rate_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -107,19 +107,19 @@ def test_an_error_of_the_items_is_raised_after_the_results_of_those_before(worke
 
 
 def test_leaving_early_starts_no_further_item() -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun, go_on = {1: threading.Event(), 2: threading.Event()}, threading.Event()
     done: list[int] = []
 
     def slow(number: int) -> int:
         if number:
-            begun.set()
+            begun[number].set()
             go_on.wait(_SECONDS)
         done.append(number)
         return number
 
     results = prefetch(slow, range(1000), workers=2)
     assert next(results) == 0
-    assert begun.wait(_SECONDS)
+    assert all(event.wait(_SECONDS) for event in begun.values())  # one that has not begun would be cancelled
     threading.Timer(0.02, go_on.set).start()
     results.close()
     assert sorted(done) == [0, 1, 2]

@@ -142,7 +142,7 @@ def test_frames_that_the_plan_has_no_more_are_named_and_kept(film: Film, capsys:
         assert main(["film", *command]) == 0
         output = capsys.readouterr()
         text = output.out + output.err
-        for words in ("Frame 7-12 of ", "s002.####.exr", "Frame 13-20 of ", "s002-s003.####.exr"):
+        for words in ("Frames 7-12 of ", "s002.####.exr", "Frames 13-20 of ", "s002-s003.####.exr"):
             assert words in text
         assert "s001.####.exr is" not in text and "notes" not in text
     assert before <= {path.name for path in (film.folder / "out").iterdir()}
@@ -174,4 +174,4 @@ def test_results_in_a_folder_for_each_scene_are_looked_through_too(tmp_path: Pat
         "s002-s003_####.exr": tuple(range(13, 21)),
     }
     assert find_uncolored(renamed) == {"film": (5, 6, *range(13, 21))}
-    assert "Frame 5-6, 13-20 of plate film is in no scene and stays uncoloured" in next(describe_left_over(renamed))
+    assert "Frames 5-6, 13-20 of plate film are in no scene and stay uncoloured" in next(describe_left_over(renamed))

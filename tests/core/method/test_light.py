@@ -17,16 +17,13 @@ from stcolor_core.images.color import lightness as lightness_of
 from stcolor_core.method.light import (
     SAME_LIGHT,
     LightChange,
-    blacken,
-    clipping_level,
-    is_clipped,
     local_change,
     overall_change,
     overall_exposure,
     relight,
     relight_lightness,
-    settle,
 )
+from stcolor_core.method.light_limits import blacken, clipping_level, is_clipped, settle
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.flow import FlowTracker

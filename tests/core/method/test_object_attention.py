@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.object_attention import split_cells, warp_by_objects
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.objects import Objects, find_objects
-from stcolor_core.method.warping import GridReference
 
 RED, BLUE, GREEN = (60.0, 30.0), (5.0, -50.0), (-40.0, 30.0)
 HEIGHT, WIDTH, STRIDE = 8, 24, 4

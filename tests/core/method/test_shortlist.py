@@ -10,11 +10,12 @@ import torch
 from scenes import texture
 from torch.nn import functional as F
 
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.matching import Matching
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.warping import GridReference, warp
+from stcolor_core.method.warping import warp
 from stcolor_core.models.registry import build
 from stcolor_core.shots.settings import Method
 

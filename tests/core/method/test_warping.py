@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from stcolor_core.method import warping
+from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.warping import GridReference, restricted_affinity, warp
+from stcolor_core.method.warping import restricted_affinity, warp
 
 PAPER = runpy.run_path(str(Path(__file__).parents[1] / "data" / "paper_ops.py"))
 

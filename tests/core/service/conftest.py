@@ -1,7 +1,8 @@
-"""A small shot for the tests of the service."""
+"""A small shot, a job store and a worker for the tests of the service."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from scenes import pan
 
 from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.service.jobs import Worker
+from stcolor_core.service.store import Store
 from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Plate, Reference
 from stcolor_core.shots.settings import Method
@@ -30,3 +33,21 @@ def shot(tmp_path: Path) -> Shot:
         references=(Reference(path=str(tmp_path / "ref.exr"), frame=1),),
         method=Method(working_height=64),
     )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of jobs."""
+    store = Store(tmp_path / "jobs.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def worker(store: Store, tmp_path: Path) -> Iterator[Worker]:
+    """A worker that runs the jobs of the store on the CPU."""
+    worker = Worker(store, device="cpu", log=tmp_path / "core.log")
+    worker.start()
+    yield worker
+    worker.request_stop()
+    worker.join()

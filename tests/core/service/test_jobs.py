@@ -29,22 +29,6 @@ def shot(tmp_path: Path) -> Shot:
     )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "jobs.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def worker(store: Store, tmp_path: Path) -> Iterator[Worker]:
-    worker = Worker(store, device="cpu", log=tmp_path / "core.log")
-    worker.start()
-    yield worker
-    worker.request_stop()
-    worker.join()
-
-
 def ended(store: Store, job: str) -> Job:
     until(lambda: store.get(job).state in ("done", "failed", "cancelled"))
     return store.get(job)

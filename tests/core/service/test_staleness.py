@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,22 +34,6 @@ def asked(folder: Path, shot: Shot) -> Shot:
     """The shot whose reference is a frame of a sequence."""
     shutil.move(folder / "ref.exr", folder / "ref.0001.exr")
     return replace(shot, references=(Reference(path=str(folder / "ref.####.exr")),))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "jobs.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def worker(store: Store, tmp_path: Path) -> Iterator[Worker]:
-    worker = Worker(store, device="cpu", log=tmp_path / "core.log")
-    worker.start()
-    yield worker
-    worker.request_stop()
-    worker.join()
 
 
 @pytest.fixture

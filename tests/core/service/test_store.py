@@ -30,13 +30,6 @@ _FIRST_VERSION = """
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "jobs.sqlite")
-    yield store
-    store.close()
-
-
 def submit(store: Store, *jobs: str) -> None:
     for job in jobs:
         store.submit(job, kind="shot", shot="{}")

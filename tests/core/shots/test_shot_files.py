@@ -152,9 +152,23 @@ def test_a_gap_of_a_billion_frames_takes_no_memory(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, path], check=False, timeout=300).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("on_disk", "told"),
+    [
+        ((1, 3), r"^Frame 2 of .* is missing\. Render it, or "),
+        ((1, 4), r"^Frames 2-3 of .* are missing\. Render them, or "),
+    ],
+)
+def test_one_missing_frame_is_singular_and_several_are_plural(
+    on_disk: tuple[int, ...], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PlateError, match=told):
+        find_frames(Plate(path=touch(tmp_path, "plate", *on_disk)))
+
+
 def test_missing_frames_are_named_briefly_whatever_their_number(tmp_path: Path) -> None:
     path = touch(tmp_path, "plate", *range(1, 2000, 2))
-    with pytest.raises(PlateError, match=r"Frame 2, 4, 6, 8 and 995 more of .* --missing hold"):
+    with pytest.raises(PlateError, match=r"Frames 2, 4, 6, 8 and 995 more of .* --missing hold"):
         find_frames(Plate(path=path))
     held = find_frames(Plate(path=path, missing="hold", frames="0-4"))
     assert {frame: file.name for frame, file in held.items()} == {

@@ -8,7 +8,7 @@ import torch
 from scenes import texture
 
 from stcolor_core.images.color import roll_off
-from stcolor_core.method import light
+from stcolor_core.method import light, light_limits
 from stcolor_core.method.on_device import light as tensor_light
 
 
@@ -74,13 +74,13 @@ def test_a_relit_colour_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray,
 def test_a_clipped_picture_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray, share: float) -> None:
     bright = roll_off(lightness * np.float32(1.9))
     clipped = np.minimum(bright, np.float32(max(95.5, np.quantile(bright, 1 - share))))
-    expected = light.clipping_level(clipped)
+    expected = light_limits.clipping_level(clipped)
     found = tensor_light.clipping_level(tensor(clipped))
     assert found.shape == ()
     assert float(found) == pytest.approx(expected, rel=1e-4)
     for most in (expected, 0.5):
         clipped_parts = tensor_light.is_clipped(tensor(clipped), tensor(ab), tensor(most)).numpy()
-        assert (clipped_parts == light.is_clipped(clipped, ab, most)).mean() > 0.999
+        assert (clipped_parts == light_limits.is_clipped(clipped, ab, most)).mean() > 0.999
         expected_lightness, expected_ab = light.relight(lightness, ab, 2.5, most=most)
         relit, relit_ab = tensor_light.relight(tensor(lightness), tensor(ab), tensor(2.5), most=tensor(most))
         np.testing.assert_allclose(relit.numpy(), expected_lightness, atol=5e-3)
@@ -99,7 +99,7 @@ def test_two_pictures_are_brought_to_the_brighter_light(lightness: np.ndarray, e
 def test_black_loses_its_colour_and_highlights_are_rolled_off(ab: np.ndarray) -> None:
     dark = np.linspace(-1, 3, 80 * 120, dtype=np.float32).reshape(80, 120)
     found = tensor_light.blacken(tensor(ab), tensor(dark))
-    np.testing.assert_allclose(np.moveaxis(found.numpy(), 0, 2), light.blacken(ab, dark), atol=1e-5)
+    np.testing.assert_allclose(np.moveaxis(found.numpy(), 0, 2), light_limits.blacken(ab, dark), atol=1e-5)
     bright = np.linspace(-20, 300, 200, dtype=np.float32)
     np.testing.assert_allclose(tensor_light.roll_off(torch.from_numpy(bright)).numpy(), roll_off(bright), rtol=1e-5)
 
@@ -157,7 +157,7 @@ def test_changes_follow_each_other_as_on_arrays(first: light.LightChange, second
 def test_what_the_light_leaves_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray) -> None:
     lightness[:10], lightness[10:20] = 0.4, 97.5
     confidence = np.full_like(lightness, 0.3)
-    expected_ab, expected = light.settle(lightness, ab, confidence)
+    expected_ab, expected = light_limits.settle(lightness, ab, confidence)
     found_ab, found = tensor_light.settle(tensor(lightness), tensor(ab), tensor(confidence))
     np.testing.assert_allclose(np.moveaxis(found_ab.numpy(), 0, 2), expected_ab, atol=1e-4)
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)

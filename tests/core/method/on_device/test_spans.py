@@ -19,7 +19,8 @@ from scenes import Scene, crossing, pan
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import ColorPipe, luminance_of, roll_off
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import blacken, relight
+from stcolor_core.method.light import relight
+from stcolor_core.method.light_limits import blacken
 from stcolor_core.method.on_device import tracker
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.propagation import Propagator

@@ -1,4 +1,4 @@
-"""Whole keyframes that show another picture than their frame, or a part of it: others must not give way to them."""
+"""Settle which keyframes are whole keyframes, stills or patches, so that none stands where its picture does not fit."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+"""Write beside a version's frames what the core knows of them, since it forgets jobs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..core.client import Client
+from ..errors import RefColorizeError
+from ..node.versions import Version, write_confidence, write_thumbnail
+from .progress import confidence_curve
+
+__all__ = ["store_stamp", "store_summary"]
+
+_THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
+
+
+def store_summary(client: Client, job: str, path: str) -> None:
+    """Write confidence and a thumbnail beside a version's frames. A failure is ignored.
+
+    Args:
+        client: A client of the core.
+        job: The core's identifier of the job.
+        path: Pattern of the version's frames.
+    """
+    with suppress(RefColorizeError):
+        curve = confidence_curve(client.frames(job))
+        write_confidence(path, dict(curve))
+        if curve:
+            middle = curve[len(curve) // 2][0]
+            write_thumbnail(path, client.picture(job, middle, of="result", height=_THUMBNAIL_LINES))
+
+
+def store_stamp(client: Client, job: str, path: str) -> None:
+    """Store which files the frames come from, if the core has written them again from files that had changed.
+
+    A failure is ignored.
+
+    Args:
+        client: A client of the core.
+        job: The core's identifier of the job, which is done.
+        path: Pattern of the version's frames.
+    """
+    version = Version(0, path, 0)
+    now = version.stamp_now()
+    if version.made_from() in ("", now):
+        return
+    with suppress(RefColorizeError):
+        details = client.details(job)
+        if details["job"]["state"] == "done" and details["out_of_date"] is None:
+            version.store_stamp(now)
