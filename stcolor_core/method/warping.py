@@ -7,25 +7,24 @@ docs/method.md, "Warping".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.comparison import Comparison, Memory, compare_by_blocks, compare_by_rows, take_rows
 from stcolor_core.method.grid_references import GridReference, allowed_candidates, allowed_positions
-from stcolor_core.method.onednn import inner_products
-from stcolor_core.method.shortlist import block_positions, top_blocks
+from stcolor_core.method.shortlist import block_positions
 
 __all__ = ["GridWarp", "restricted_affinity", "warp"]
 
-# Elements of a chunk of affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few chunks.
-_CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
-_CPU_BLOCKS, _GPU_BLOCKS = 8, 512  # target blocks per chunk, each with its own shortlist
+_MIXED_ELEMENTS = 1 << 20  # values that are mixed at once; 4 MiB fit in a CPU's cache
 _COLUMNS = 64  # columns per group in the search for a row's maximum
 
 
@@ -66,56 +65,29 @@ class GridWarp:
 
 @dataclass(frozen=True)
 class _Stack:
-    """The references concatenated (eq. 11).
+    """The references together (eq. 11).
 
-    features: (C, N). values: (N, 5 + R), a* and b*, their squared sum, their slopes, one-hot index of the reference.
-    offset: (R + 1,), start of each reference in N. known: (N,) bool, positions whose colour may be used; None for all.
+    memory: their features, and as values a* and b*, their squared sum, their slopes, one-hot index of the reference.
+    offset: (R + 1,), start of each reference in N.
     """
 
     references: Sequence[GridReference]
-    features: Tensor
-    values: Tensor
+    memory: Memory
     offset: Tensor
     temperature: float
-    known: Tensor | None
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """Some targets in G groups of Q; each group is compared with M positions of the stack.
+class _Mixed(NamedTuple):
+    """Colour from the positions that are allowed.
 
-    targets: (G * Q,) positions, -1 beyond the border. correlation: eq. 4, (G * Q, M); overwritten later.
-    positions: (G, M), indices into N, -1 beyond the border; None if M = N, in order.
+    values: (5 + R, Q). similarity: largest correlation, (Q,). best: its position in the stack, (Q,). nothing: True
+    where no position is allowed, (Q,), bool.
     """
 
-    targets: Tensor
-    correlation: Tensor
-    positions: Tensor | None
-
-    def mix(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Return the weighted sums of the values: weights (G * Q, M), values (N, V) -> (V, G * Q)."""
-        # The few values times the many weights: the other way round takes three times as long.
-        if self.positions is None:
-            return values.T.contiguous() @ weights.T
-        group_values = _take_rows(values, self.positions)  # (G, M, V)
-        group_weights = weights.reshape(len(group_values), -1, group_values.shape[1])
-        mixed = group_values.transpose(1, 2).contiguous() @ group_weights.transpose(1, 2)  # (G, V, Q)
-        return mixed.transpose(0, 1).flatten(1)
-
-    def find_columns(self, index: Tensor, count: int) -> Tensor:
-        """Return the column in M of each stack position in `index`, (G * Q, K); -1 if absent. count: N."""
-        if self.positions is None:
-            return index
-        table = index.new_full((len(self.positions), count + 1), -1)
-        column = torch.arange(self.positions.shape[1], device=index.device).expand_as(self.positions)
-        table.scatter_(1, self.positions.masked_fill(self.positions < 0, count), column)
-        return table.gather(1, index.reshape(len(table), -1)).reshape(index.shape)
-
-    def find_positions(self, column: Tensor) -> Tensor:
-        """Return the stack position of one column per target: (G * Q,) -> (G * Q,)."""
-        if self.positions is None:
-            return column
-        return self.positions.gather(1, column.reshape(len(self.positions), -1)).flatten()
+    values: Tensor
+    similarity: Tensor
+    best: Tensor
+    nothing: Tensor
 
 
 def restricted_affinity(correlation: Tensor, allowed: Tensor, *, temperature: float) -> Tensor:
@@ -165,7 +137,33 @@ def warp(
     """
     if not references:
         raise ValueError("warp needs at least one reference")
-    features = torch.cat([reference.features for reference in references], dim=1)  # (C, N), eq. 11
+    stack = _stack(references, temperature)
+    targets, tracked, comparison = _compare(target, grid, stack)
+    nothing = None if comparison.columns is None else (comparison.columns < 0).all(dim=1)
+    compute = partial(_warp_part, targets=targets, comparison=comparison, nothing=nothing, stack=stack)
+    if target.device.type != "cpu":  # a device runs them one after another
+        parts = list(map(compute, comparison.parts))
+    else:  # with a single torch thread two parts run at once; the results do not depend on it
+        with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as executor:
+            parts = list(executor.map(compute, comparison.parts))
+    free = _join([part.free for part in parts])
+    restricted = (
+        _join([part.restricted for part in parts if part.restricted is not None]) if parts[0].restricted else free
+    )
+    if tracked is not None and comparison.columns is not None:
+        correlation = torch.cat([part.tracked for part in parts if part.tracked is not None])
+        restricted = _mix_tracked(correlation, tracked, comparison.columns, stack)
+    inside = targets.argsort()[-target.shape[1] :]  # cells beyond the border (-1) come first
+    restricted, free = (_Mixed(*(field[..., inside] for field in mixed)) for mixed in (restricted, free))
+    return _grid_warp(restricted, free, targets[inside], stack)
+
+
+def _join(parts: Sequence[_Mixed]) -> _Mixed:
+    return _Mixed(*(torch.cat(fields, dim=-1) for fields in zip(*parts, strict=True)))
+
+
+def _stack(references: Sequence[GridReference], temperature: float) -> _Stack:
+    features = torch.cat([reference.features for reference in references], dim=1)  # (C, N)
     ab = torch.cat([reference.ab for reference in references], dim=1)
     slope = torch.cat([torch.zeros_like(r.ab) if r.slope is None else r.slope for r in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
@@ -174,17 +172,7 @@ def warp(
     is_owner = owner == torch.arange(len(references), device=ab.device)[:, None]  # one-hot
     square = ab.square().sum(0, keepdim=True)
     values = torch.cat([ab, square, slope, is_owner.to(ab.dtype)]).T.contiguous()
-    stack = _Stack(references, features, values, offset, temperature, _concatenate_known(references))
-    chunks = _chunk_by_blocks(target, grid, stack) if grid and all(r.instances is None for r in references) else None
-    compute = partial(_warp_chunk, stack=stack)
-    if target.device.type != "cpu":  # a device runs them one after another
-        parts = list(map(compute, chunks or _chunk_by_rows(target, stack)))
-    else:  # with a single torch thread two chunks run at once; the results do not depend on it
-        with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as executor:
-            parts = list(executor.map(compute, chunks or _chunk_by_rows(target, stack)))
-    targets, *fields = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
-    order = targets.argsort()[-target.shape[1] :]  # cells beyond the border (-1) come first
-    return GridWarp(*(field[..., order] for field in fields))
+    return _Stack(references, Memory(features, values, _concatenate_known(references)), offset, temperature)
 
 
 def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
@@ -195,101 +183,108 @@ def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
     return torch.cat(known)
 
 
-def _chunk_by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Chunk]]:
-    """Return functions that each compare some targets with every position of the stack."""
-    features = stack.features.T.contiguous()
+def _compare(target: Tensor, grid: tuple[int, int] | None, stack: _Stack) -> tuple[Tensor, Tensor | None, Comparison]:
+    """Return the target positions in the order of the results, what tracking allows them, and their comparison."""
+    if grid and all(reference.instances is None for reference in stack.references):
+        targets = block_positions(grid, target.device)
+        tracked = _tracked(stack, targets.flatten())
+        grids = [reference.grid for reference in stack.references if reference.grid]
+        blocks = torch.cat(_in_stack([block_positions(each, target.device) for each in grids], stack))
+        count = len(stack.references)
+        if comparison := compare_by_blocks(target, targets, stack.memory, blocks, tracked, references=count):
+            return targets.flatten(), tracked, comparison
+    targets = torch.arange(target.shape[1], device=target.device)
+    tracked = _tracked(stack, targets)
+    return targets, tracked, compare_by_rows(target, stack.memory, tracked)
 
-    def compare(targets: Tensor) -> _Chunk:
-        correlation = inner_products(target[:, targets].T, features)
-        if stack.known is not None:
-            correlation.masked_fill_(~stack.known, -torch.inf)
-        return _Chunk(targets, correlation, None)
 
-    elements = _CPU_ELEMENTS if target.device.type == "cpu" else _GPU_ELEMENTS
-    size = max(1, elements // max(1, stack.features.shape[1]))
-    chunks = torch.split(torch.arange(target.shape[1], device=target.device), size)
-    return [partial(compare, targets) for targets in chunks]
-
-
-def _chunk_by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Callable[[], _Chunk]] | None:
-    """Return functions that each compare some target blocks with their shortlists; None if those would hold all."""
-    target_blocks = block_positions(grid, target.device)
-    by_reference = [block_positions(reference.grid, target.device) for reference in stack.references if reference.grid]
-    blocks = torch.cat([own + start * (own >= 0) for own, start in zip(by_reference, stack.offset, strict=False)])
-    if stack.known is not None:  # a position of unknown colour counts as one beyond the border
-        blocks = torch.where((blocks >= 0) & stack.known[blocks.clamp_min(0)], blocks, -1)
-        blocks = blocks[(blocks >= 0).any(dim=1)]
-    target_features = _features_at(target_blocks, target)
-    block_features = _features_at(blocks, stack.features)
-    tracked = _tracked_blocks(target_blocks, blocks, stack)
-    shortlists = top_blocks(target_features, block_features, tracked, references=len(stack.references))
-    if shortlists is None:
+def _tracked(stack: _Stack, targets: Tensor) -> Tensor | None:
+    """Return the positions in N that tracking allows, (T, K), -1 for none; None unless it restricts each reference."""
+    if any(reference.candidates is None for reference in stack.references):
         return None
-    bias = torch.zeros_like(blocks, dtype=target.dtype).masked_fill_(blocks < 0, float("-inf"))
-
-    def compare(some: slice) -> _Chunk:
-        positions, chunk_bias, features = (
-            _take_rows(table, shortlists[some]).flatten(1, 2) for table in (blocks, bias, block_features)
-        )
-        correlation = torch.baddbmm(chunk_bias[:, None], target_features[some], features.transpose(1, 2))  # (G, 16, M)
-        return _Chunk(target_blocks[some].flatten(), correlation.flatten(0, 1), positions)
-
-    size = _CPU_BLOCKS if target.device.type == "cpu" else _GPU_BLOCKS
-    return [partial(compare, slice(first, first + size)) for first in range(0, len(target_blocks), size)]
+    positions = _in_stack([allowed_candidates(reference, targets) for reference in stack.references], stack)
+    return torch.cat(positions, dim=1) if len(positions) > 1 else positions[0]
 
 
-def _features_at(positions: Tensor, features: Tensor) -> Tensor:
-    """Return features (C, N) at positions (B, E) as (B, E, C), zero at -1."""
-    return _take_rows(features.T.contiguous(), positions).masked_fill_((positions < 0)[..., None], 0.0)
+def _in_stack(positions: Sequence[Tensor], stack: _Stack) -> list[Tensor]:
+    """Return positions on each reference as positions in N; -1 stays."""
+    first, *others = positions
+    moved = [each + start * (each >= 0) for each, start in zip(others, stack.offset[1:], strict=False)]
+    return [first, *moved]
 
 
-def _take_rows(table: Tensor, index: Tensor) -> Tensor:
-    """Return `table[index]`, with an arbitrary row at -1. Several times faster, since whole rows are copied."""
-    return table.index_select(0, index.flatten().clamp_min(0)).reshape(*index.shape, *table.shape[1:])
+class _Part(NamedTuple):
+    """The colour of some targets from anywhere, and the restricted one, or what it is made of.
+
+    tracked: correlation with the positions that tracking allows, (Q, K).
+    """
+
+    free: _Mixed
+    restricted: _Mixed | None
+    tracked: Tensor | None
 
 
-def _tracked_blocks(target_blocks: Tensor, blocks: Tensor, stack: _Stack) -> Tensor:
-    """Return which reference blocks hold candidates of each target block, (B, B') bool."""
-    inside, count = blocks >= 0, len(blocks)
-    beyond = len(stack.values)
-    block_of = torch.full((beyond + 1,), count, device=blocks.device)  # by position; `count` for none
-    block = torch.arange(count, device=blocks.device)[:, None].expand_as(blocks)
-    # without boolean indices, whose number a device would have to be asked for
-    block_of.scatter_(0, blocks.masked_fill(~inside, beyond).flatten(), block.masked_fill(~inside, count).flatten())
-    tracked = torch.zeros(len(target_blocks), count + 1, dtype=torch.bool, device=blocks.device)
-    for reference, start in zip(stack.references, stack.offset, strict=False):
-        if reference.candidates is not None:
-            positions = allowed_candidates(reference, target_blocks.flatten()).reshape(len(target_blocks), -1)
-            tracked.scatter_(1, _take_rows(block_of, torch.where(positions < 0, beyond, positions + start)), True)
-    return tracked[:, :-1]
-
-
-def _warp_chunk(compare: Callable[[], _Chunk], stack: _Stack) -> tuple[Tensor, ...]:
-    """Return a chunk's targets and the fields of `GridWarp` for them."""
-    chunk = compare()
-    anywhere = _mask_by_instances(chunk, stack)
-    restricts = any(reference.restricts for reference in stack.references)
-    restricted = _mix_restricted(chunk, stack) if restricts else None
-    if restricted is not None and anywhere.is_cpu and not restricted[3].any():
-        free_similarity, free_best = anywhere.amax(1), restricted[2]  # nobody asks where it is, which takes longest
+def _warp_part(part: slice, *, targets: Tensor, comparison: Comparison, nothing: Tensor | None, stack: _Stack) -> _Part:
+    """Return the colour of some targets. nothing: where tracking allows no position, (T,); None if all are allowed."""
+    correlation = comparison.correlate(part)
+    anywhere = _mask_by_instances(correlation, targets[part], stack)
+    tracked = restricted = None
+    if comparison.columns is not None:
+        tracked = correlation.gather(1, comparison.columns[part].clamp_min(0))
+    elif any(reference.restricts for reference in stack.references):
+        restricted = _mix_restricted(part, correlation, targets[part], comparison, stack)
+    if nothing is not None and nothing.is_cpu and not nothing[part].any():
+        similarity, best = anywhere.amax(1), torch.zeros_like(targets[part])  # nobody asks where: it takes longest
     else:
-        free_similarity, free_best = _row_maxima(anywhere)
-        free_best = chunk.find_positions(free_best)
-    free = chunk.mix(torch.softmax(anywhere.div_(stack.temperature), dim=1), stack.values)  # (5 + R, Q)
-    if restricted is not None:
-        mixed, similarity, best, fallback = restricted
-        mixed = torch.where(fallback, free, mixed)
-        similarity = torch.where(fallback, free_similarity, similarity)
-        best = torch.where(fallback, free_best, best)
-    else:
-        mixed, similarity, best = free, free_similarity, free_best
-        fallback = torch.zeros_like(free_best, dtype=torch.bool)
-    shares = mixed[5:]  # (R, Q): the contribution of each reference
-    support = torch.stack([_support(reference, chunk.targets, shares[0]) for reference in stack.references])
-    support = (support * shares).sum(0).masked_fill(fallback, 0.0)
-    position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
-    colour = mixed[:2], free[:2], mixed[3:5], free[3:5], _spread(mixed), _spread(free)
-    return chunk.targets, *colour, similarity, free_similarity, support, shares.argmax(0), position, fallback
+        similarity, column = _row_maxima(anywhere)
+        best = comparison.find_positions(part, column)
+    mixed = comparison.mix(part, torch.softmax(anywhere.div_(stack.temperature), dim=1))
+    return _Part(_Mixed(mixed, similarity, best, torch.zeros_like(best, dtype=torch.bool)), restricted, tracked)
+
+
+def _mix_tracked(correlation: Tensor, tracked: Tensor, columns: Tensor, stack: _Stack) -> _Mixed:
+    """Apply eqs. 6 to 9 to what is compared with the positions that tracking allows: all (T, K)."""
+    allowed, values = columns >= 0, stack.memory.values
+    size = max(1, _MIXED_ELEMENTS // (values.shape[1] * tracked.shape[1]))
+    mixed = []
+    for index, some, may in zip(*(torch.split(x, size) for x in (tracked, correlation, allowed)), strict=True):
+        weights = restricted_affinity(some, may, temperature=stack.temperature)
+        mixed.append((weights[:, None] @ take_rows(values, index))[:, 0].T)
+    similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
+    return _Mixed(torch.cat(mixed, dim=1), similarity, tracked.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1))
+
+
+def _mix_restricted(part: slice, correlation: Tensor, targets: Tensor, comparison: Comparison, stack: _Stack) -> _Mixed:
+    """Apply eqs. 6 to 9 to some targets, each compared with every position."""
+    allowed = torch.cat([allowed_positions(reference, targets) for reference in stack.references], dim=1)
+    weights = restricted_affinity(correlation, allowed, temperature=stack.temperature)
+    similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
+    mixed = comparison.mix(part, weights)
+    return _Mixed(mixed, similarity, comparison.find_positions(part, best), ~allowed.any(dim=1))
+
+
+def _grid_warp(restricted: _Mixed, free: _Mixed, targets: Tensor, stack: _Stack) -> GridWarp:
+    """Return the result for some targets: the restricted colour, or the free one where nothing is allowed."""
+    fallback = restricted.nothing
+    mixed, similarity, best = (
+        torch.where(fallback, at_none, allowed) for allowed, at_none in zip(restricted[:3], free[:3], strict=True)
+    )
+    shares = mixed[5:]  # (R, P): the contribution of each reference
+    support = torch.stack([_support(reference, targets, shares[0]) for reference in stack.references])
+    return GridWarp(
+        ab=mixed[:2],
+        free_ab=free.values[:2],
+        slope=mixed[3:5],
+        free_slope=free.values[3:5],
+        spread=_spread(mixed),
+        free_spread=_spread(free.values),
+        similarity=similarity,
+        free_similarity=free.similarity,
+        support=(support * shares).sum(0).masked_fill(fallback, 0.0),
+        source=shares.argmax(0),
+        position=best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1],
+        fallback=fallback,
+    )
 
 
 def _spread(mixed: Tensor) -> Tensor:
@@ -306,37 +301,14 @@ def _row_maxima(rows: Tensor) -> tuple[Tensor, Tensor]:
     return largest, group * _COLUMNS + within
 
 
-def _mask_by_instances(chunk: _Chunk, stack: _Stack) -> Tensor:
+def _mask_by_instances(correlation: Tensor, targets: Tensor, stack: _Stack) -> Tensor:
     """Return the correlation with -inf for forbidden instances; a row with nothing allowed stays unchanged."""
     if all(reference.instances is None for reference in stack.references):
-        return chunk.correlation
+        return correlation
     without_candidates = [replace(reference, candidates=None) for reference in stack.references]
-    allowed = torch.cat([allowed_positions(reference, chunk.targets) for reference in without_candidates], dim=1)
+    allowed = torch.cat([allowed_positions(reference, targets) for reference in without_candidates], dim=1)
     nothing = ~allowed.any(dim=1, keepdim=True)
-    return chunk.correlation.masked_fill(~(allowed | nothing), float("-inf"))
-
-
-def _mix_restricted(chunk: _Chunk, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Apply eqs. 6 to 9 to a chunk.
-
-    Returns the mixed values (5 + R, Q), the largest correlation (Q,), its position in the stack (Q,) and whether no
-    position was allowed (Q,).
-    """
-    if all(reference.candidates is not None for reference in stack.references):
-        # Only the candidates are compared: the same result, many times cheaper.
-        candidates = [allowed_candidates(reference, chunk.targets) for reference in stack.references]
-        index = torch.cat([positions.clamp_min(0) + stack.offset[i] for i, positions in enumerate(candidates)], dim=1)
-        columns = chunk.find_columns(index, stack.features.shape[1])
-        allowed = torch.cat([positions >= 0 for positions in candidates], dim=1) & (columns >= 0)
-        correlation = chunk.correlation.gather(1, columns.clamp_min(0))
-        affinity = restricted_affinity(correlation, allowed, temperature=stack.temperature)
-        mixed = (affinity[:, None] @ _take_rows(stack.values, index))[:, 0].T
-        similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
-        return mixed, similarity, index.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1)
-    allowed = torch.cat([allowed_positions(reference, chunk.targets) for reference in stack.references], dim=1)
-    weights = restricted_affinity(chunk.correlation, allowed, temperature=stack.temperature)
-    similarity, best = chunk.correlation.masked_fill(~allowed, -2.0).max(dim=1)
-    return chunk.mix(weights, stack.values), similarity, chunk.find_positions(best), ~allowed.any(dim=1)
+    return correlation.masked_fill(~(allowed | nothing), float("-inf"))
 
 
 def _support(reference: GridReference, targets: Tensor, share: Tensor) -> Tensor:

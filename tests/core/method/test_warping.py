@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stcolor_core.method import warping
+from stcolor_core.method import comparison
 from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.tracking import dense
@@ -126,7 +126,7 @@ def test_instances_and_candidates_are_combined_in_the_restriction(picture: tuple
 def test_chunks_do_not_change_the_result(picture: tuple[torch.Tensor, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     target, reference, ab = picture
     whole = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
-    monkeypatch.setattr(warping, "_CPU_ELEMENTS", 60 * 7)
+    monkeypatch.setattr(comparison, "_CPU_ELEMENTS", 60 * 7)
     parts = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
     np.testing.assert_allclose(parts.ab.numpy(), whole.ab.numpy(), atol=1e-12)
     np.testing.assert_array_equal(parts.source.numpy(), whole.source.numpy())

@@ -1,0 +1,241 @@
+"""Which positions of the references each target position is compared with: all of them, or those of a shortlist.
+
+The targets are compared in parts, so that no P x P matrix is ever in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stcolor_core.method.onednn import inner_products
+from stcolor_core.method.shortlist import top_blocks
+
+__all__ = ["Comparison", "Memory", "compare_by_blocks", "compare_by_rows", "take_rows"]
+
+# Elements of a part of the affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few parts.
+_CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
+_CPU_BLOCKS, _GPU_BLOCKS = 8, 512  # target blocks per part, each with its own shortlist
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The positions of all references together (Akimoto et al. 2020, eq. 11).
+
+    Attributes:
+        features: Unit features, shape (C, N).
+        values: What is mixed, shape (N, V).
+        known: Positions that may be used, shape (N,), bool; None for all.
+    """
+
+    features: Tensor
+    values: Tensor
+    known: Tensor | None = None
+
+
+class Comparison(Protocol):
+    """Targets, each of which is compared with M of the N positions of a memory."""
+
+    @property
+    def parts(self) -> Sequence[slice]:
+        """Return the parts of the targets that are compared at once."""
+
+    @property
+    def columns(self) -> Tensor | None:
+        """Return the columns in M of the positions that tracking allows, (T, K); -1 for none. None if all are."""
+
+    def correlate(self, part: slice) -> Tensor:
+        """Return the correlation of some targets with their positions (eq. 4), -inf where a position may not be used.
+
+        Args:
+            part: Of `parts`, Q targets.
+
+        Returns:
+            Shape (Q, M). It may be overwritten.
+        """
+
+    def mix(self, part: slice, weights: Tensor) -> Tensor:
+        """Return the weighted sums of the values of the positions, shape (V, Q).
+
+        Args:
+            part: Of `parts`, Q targets.
+            weights: Shape (Q, M).
+        """
+
+    def find_positions(self, part: slice, column: Tensor) -> Tensor:
+        """Return the position in N of one column in M per target, shape (Q,).
+
+        Args:
+            part: Of `parts`, Q targets.
+            column: Shape (Q,), int64.
+        """
+
+
+def compare_by_rows(target: Tensor, memory: Memory, tracked: Tensor | None) -> Comparison:
+    """Compare every target with every position.
+
+    Args:
+        target: Unit features of the targets, shape (C, T).
+        memory: The references.
+        tracked: Positions in N that tracking allows for each target, shape (T, K), int64, -1 for none; None for all.
+
+    Returns:
+        The comparison of T targets.
+    """
+    elements = _CPU_ELEMENTS if target.device.type == "cpu" else _GPU_ELEMENTS
+    parts = _slices(target.shape[1], max(1, elements // max(1, memory.features.shape[1])))
+    return _Rows(parts, tracked, target, memory.features.T.contiguous(), memory.values.T.contiguous(), memory.known)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """M = N, in order. target: (C, T). features: (N, C). values: (V, N)."""
+
+    parts: Sequence[slice]
+    columns: Tensor | None
+    target: Tensor
+    features: Tensor
+    values: Tensor
+    known: Tensor | None
+
+    def correlate(self, part: slice) -> Tensor:
+        correlation = inner_products(self.target[:, part].T, self.features)
+        return correlation if self.known is None else correlation.masked_fill_(~self.known, -torch.inf)
+
+    def mix(self, part: slice, weights: Tensor) -> Tensor:  # noqa: ARG002  (part of the interface)
+        # The few values times the many weights: the other way round takes three times as long.
+        return self.values @ weights.T
+
+    def find_positions(self, part: slice, column: Tensor) -> Tensor:  # noqa: ARG002  (part of the interface)
+        return column
+
+
+def compare_by_blocks(
+    target: Tensor, targets: Tensor, memory: Memory, blocks: Tensor, tracked: Tensor | None, *, references: int
+) -> Comparison | None:
+    """Compare each block of 4 x 4 targets with its shortlist.
+
+    Args:
+        target: Unit features of the frame to colour, shape (C, P).
+        targets: Its positions in blocks, shape (B, 16), int64; -1 beyond the border.
+        memory: The references.
+        blocks: Their positions in blocks, shape (B', 16), int64; -1 beyond the border.
+        tracked: Positions in N that tracking allows for each target, shape (16 B, K), int64, -1 for none; None for all.
+        references: How many references there are.
+
+    Returns:
+        The comparison of 16 B targets; None if the shortlists would hold every block.
+    """
+    if memory.known is not None:  # a position of unknown colour counts as one beyond the border
+        blocks = torch.where((blocks >= 0) & memory.known[blocks.clamp_min(0)], blocks, -1)
+        blocks = blocks[(blocks >= 0).any(dim=1)]
+    count, cells = blocks.shape
+    tracked_blocks = torch.zeros(len(targets), count + 1, dtype=torch.bool, device=target.device)
+    if tracked is not None:
+        block, place = _find_in_blocks(blocks, tracked.reshape(len(targets), -1), len(memory.values))
+        tracked_blocks.scatter_(1, block, True)
+    features, target_features = _features_at(blocks, memory.features), _features_at(targets, target)
+    shortlists = top_blocks(target_features, features, tracked_blocks[:, :-1], references=references)
+    if shortlists is None:
+        return None
+    columns = None
+    if tracked is not None:
+        start = torch.full((len(targets), count + 1), -cells, device=target.device)  # of each block's columns
+        order = torch.arange(0, cells * shortlists.shape[1], cells, device=target.device)
+        start.scatter_(1, shortlists, order.expand_as(shortlists))
+        columns = (start.gather(1, block) + place).clamp_min_(-1).reshape(tracked.shape)
+    size = cells * (_CPU_BLOCKS if target.device.type == "cpu" else _GPU_BLOCKS)
+    return _Blocks(
+        _slices(targets.numel(), size),
+        columns,
+        shortlists,
+        target_features,
+        blocks,
+        features,
+        take_rows(memory.values, blocks).transpose(1, 2).contiguous(),
+        torch.zeros_like(blocks, dtype=target.dtype).masked_fill_(blocks < 0, -torch.inf),
+    )
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """M = 16 S: the S blocks of the shortlist of each block of targets.
+
+    shortlists: (B, S), indices into B'. target: (B, 16, C). blocks: (B', 16), positions in N. features: (B', 16, C).
+    values: (B', V, 16). bias: (B', 16), -inf where nothing may be used and else 0.
+    """
+
+    parts: Sequence[slice]
+    columns: Tensor | None
+    shortlists: Tensor
+    target: Tensor
+    blocks: Tensor
+    features: Tensor
+    values: Tensor
+    bias: Tensor
+
+    def correlate(self, part: slice) -> Tensor:
+        some = self._blocks_of(part)
+        chosen = self.shortlists[some]
+        bias, features = (take_rows(table, chosen).flatten(1, 2) for table in (self.bias, self.features))
+        return torch.baddbmm(bias[:, None], self.target[some], features.transpose(1, 2)).flatten(0, 1)
+
+    def mix(self, part: slice, weights: Tensor) -> Tensor:
+        values = take_rows(self.values, self.shortlists[self._blocks_of(part)])  # (B, S, V, 16)
+        values = values.transpose(1, 2).flatten(2)  # copied, as the few values times the many weights are faster
+        mixed = values @ weights.reshape(len(values), -1, weights.shape[1]).transpose(1, 2)  # (B, V, 16)
+        return mixed.transpose(0, 1).flatten(1)
+
+    def find_positions(self, part: slice, column: Tensor) -> Tensor:
+        cells = self.blocks.shape[1]
+        shortlists = self.shortlists[self._blocks_of(part)]
+        block = shortlists.gather(1, column.reshape(len(shortlists), -1) // cells).flatten()
+        return self.blocks[block, column % cells]
+
+    def _blocks_of(self, part: slice) -> slice:
+        """Return the blocks of a part of the targets, which is made of whole ones."""
+        cells = self.blocks.shape[1]
+        return slice(part.start // cells, part.stop // cells)
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _find_in_blocks(blocks: Tensor, positions: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the block of each position and its place within the block; B' and 0 for positions in none, such as -1.
+
+    blocks: (B', 16), positions in N. positions: of any shape. count: N.
+    """
+    inside = blocks >= 0
+    at = torch.where(inside, blocks, count).flatten()  # without boolean indices, whose number a device would be asked
+    index = torch.arange(len(blocks), device=blocks.device)[:, None].expand_as(blocks)
+    place = torch.arange(blocks.shape[1], device=blocks.device).expand_as(blocks)
+    found = torch.where(positions < 0, count, positions)
+    tables = (
+        torch.full((count + 1,), none, device=blocks.device).scatter_(
+            0, at, values.masked_fill(~inside, none).flatten()
+        )
+        for values, none in ((index, len(blocks)), (place, 0))
+    )
+    block, place = (take_rows(table, found) for table in tables)
+    return block, place
+
+
+def _features_at(positions: Tensor, features: Tensor) -> Tensor:
+    """Return features (C, N) at positions (B, E) as (B, E, C), zero at -1."""
+    return take_rows(features.T.contiguous(), positions).masked_fill_((positions < 0)[..., None], 0.0)
+
+
+def take_rows(table: Tensor, index: Tensor) -> Tensor:
+    """Return `table[index]`, with an arbitrary row at -1. Several times faster, since whole rows are copied.
+
+    Args:
+        table: Shape (N, ...).
+        index: Of any shape, int64.
+    """
+    return table.index_select(0, index.flatten().clamp_min(0)).reshape(*index.shape, *table.shape[1:])
