@@ -28,6 +28,7 @@ from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames, OutputState
 from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_record import InputRecord, find_changes
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame
@@ -179,9 +180,10 @@ class _Run:
         reuse = FramePattern.parse(shot.output.reuse, role="The earlier version") if shot.output.reuse else None
         self._existing = ExistingFrames(self._output, reuse, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
+        self._contents = InputContents(shot.output.path, shot.output.reuse, self._cache)
         model = registry.digest(shot.method.model, optical_flow=shot.method.optical_flow)
         choose = {} if earlier is None else {"choose": earlier.only_recorded}
-        self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache, **choose)
+        self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache, contents=self._contents, **choose)
         require_frame_field(self._output, self._inputs.frames)
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
@@ -225,10 +227,13 @@ class _Run:
         report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
         _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
+        if self._count_touched_as_before(digests, requested, spans):
+            digests = self._digest_frames(requested, spans)
         todo = self._inspect_output(digests)
         record = record_inputs(self._shot, self._inputs, self._digests, requested, spans, self._patches.walks_to)
         self._on_inputs(record)
         with (
+            self._contents.kept(),
             Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext(),
             ThreadPoolExecutor(1) as loader,
         ):
@@ -317,6 +322,22 @@ class _Run:
             digest = self._digests.of_span(span, self._patches.walks_to(span))
             digests.update(dict.fromkeys(requested.intersection(span.frames), digest))
         return dict(sorted(digests.items()))
+
+    def _count_touched_as_before(
+        self, digests: Mapping[int, str], requested: frozenset[int], spans: Sequence[Span]
+    ) -> bool:
+        """Let files that were only touched count as they were, unless more frames are valid as the files are now."""
+        files = self._inputs.files_by_time(mattes=self._shot.method.uses_instances)
+        if not self._contents.may_be_touched(files):
+            return False
+        valid = self._existing.count_valid(digests)
+        if valid == len(digests) or not (touched := self._contents.find_touched(files)):
+            return False
+        self._contents.hold(touched)
+        if self._existing.count_valid(self._digest_frames(requested, spans)) >= valid:
+            return True
+        self._contents.hold({})
+        return False
 
     def _inspect_output(self, digests: Mapping[int, str]) -> frozenset[int]:
         """Inspect the files at the output paths, and those to reuse; return the frames to write."""

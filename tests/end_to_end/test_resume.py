@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
@@ -49,6 +50,35 @@ def made_and_looked_at(
 def color_again(shot: ShotOnDisk, frame: int) -> None:
     place = frame - FIRST
     write_reference(shot.reference(frame), shot.scene.lightnesses[place], -shot.scene.ab[place])
+
+
+def touch_plates(shot: ShotOnDisk) -> None:
+    for frame in shot.frames:
+        path = shot.plate(frame)
+        path.write_bytes(path.read_bytes())  # as a backup restores it
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+
+
+def test_plates_that_were_restored_with_a_new_time_keep_their_frames(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch_plates(shot)
+    shot.output(1005).unlink()
+    assert made_and_looked_at(shot, capsys)[0] == [1005]
+    touch_plates(shot)
+    assert made_and_looked_at(shot, capsys)[0] == []
+    earlier, new = shot.folder / "out" / "shot.####.exr", shot.folder / "b.####.exr"
+    assert made_and_looked_at(shot, capsys, "--output", str(new), "--reuse", str(earlier))[0] == []
+
+
+def test_of_restored_plates_one_with_other_content_renders_its_span_again(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch_plates(shot)
+    content = bytearray(shot.plate(1005).read_bytes())
+    content[-1] ^= 1
+    shot.plate(1005).write_bytes(content)
+    assert made_and_looked_at(shot, capsys)[0] == [1005, 1006]
 
 
 def test_changing_one_of_five_keyframes_renders_two_spans_again(
