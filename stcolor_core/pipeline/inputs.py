@@ -22,13 +22,13 @@ from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, rea
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
-from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
+from stcolor_core.pipeline.input_spaces import InputSpaces, describe_idle_config, open_pipe
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
-from stcolor_core.shots.pictures import Plate, Reference, Still, Swatch
+from stcolor_core.shots.pictures import Swatch
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -111,9 +111,8 @@ class ShotInputs:
         self.spaces = tuple(spaces)
         record = self._spaces.describe_for_record(self.spaces, min(self.frames), references)
         self.record = "; ".join(map(str, record))
-        pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
-        if shot.ocio is not None and not any(picture.colorspace for picture in pictures):
-            warn(f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it.")
+        for line in describe_idle_config(shot):
+            warn(line)
 
     @property
     def first_format(self) -> HeaderSummary:
