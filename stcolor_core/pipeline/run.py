@@ -12,6 +12,7 @@ from functools import cached_property, partial
 
 import torch
 
+from stcolor_core.errors import Cancelled
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.heap import keep_blocks
@@ -244,10 +245,15 @@ class _Run:
             # what is coloured, and what stays grey, is told only once nothing known refuses the shot
             self._warn_of_unreferenced(requested, spans)
             report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
-            for frame in sorted(requested.intersection(self._footage.references)):
-                yield self._finish_reference(frame, digests[frame], todo=frame in todo)
-            for span in spans:
-                yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+            try:
+                for frame in sorted(requested.intersection(self._footage.references)):
+                    yield self._finish_reference(frame, digests[frame], todo=frame in todo)
+                for span in spans:
+                    yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+            except Cancelled:  # the line counts what is on disk, in the spans to come too
+                for frame in sorted(requested - todo - self._reporter.finished):
+                    yield self._finish_existing(frame, self._files[frame])
+                raise self._reporter.cancelled() from None
         require_written(self._output, requested)
         if made := todo - self._reusable:
             warn_of_changes(self._reporter, record, find_changes(record, self._shot, only=made), made)
@@ -408,20 +414,25 @@ class _Run:
         ):
             patches = self._patches.color(span, self._propagator, scratch, wanted=to_color)
             pending: deque[Future[FrameResult]] = deque()
-            for colored in colors:
-                self._reporter.raise_if_cancelled()
-                while pending and (len(pending) == self._workers.writers or pending[0].done()):
+            try:
+                for colored in colors:
+                    self._reporter.raise_if_cancelled()
+                    while pending and (len(pending) == self._workers.writers or pending[0].done()):
+                        yield self._reporter.report_frame(pending.popleft().result())
+                    parts = (
+                        scratch.take(name, colored.frame, PatchColor, device=self._device)
+                        for name in patches.get(colored.frame, ())
+                    )
+                    if self._flaws.found:  # the frame's digest has asked for all references that colour it
+                        colored = self._footage.distrust(colored.to_host())
+                    if patched := [*self._patches.own(colored.frame), *parts]:
+                        colored = cover(colored.to_host(), patched)
+                    plate = self._footage.take_plate(colored.frame)
+                    pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+            except Cancelled:
+                while pending:  # they are written in any case
                     yield self._reporter.report_frame(pending.popleft().result())
-                parts = (
-                    scratch.take(name, colored.frame, PatchColor, device=self._device)
-                    for name in patches.get(colored.frame, ())
-                )
-                if self._flaws.found:  # the frame's digest has asked for all references that colour it
-                    colored = self._footage.distrust(colored.to_host())
-                if patched := [*self._patches.own(colored.frame), *parts]:
-                    colored = cover(colored.to_host(), patched)
-                plate = self._footage.take_plate(colored.frame)
-                pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+                raise
             while pending:
                 yield self._reporter.report_frame(pending.popleft().result())
 

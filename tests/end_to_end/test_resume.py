@@ -14,6 +14,7 @@ from scenes import pan
 
 from stcolor_core.errors import Cancelled
 from stcolor_core.images import frame_files, plates
+from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.shot import Shot
 
@@ -151,10 +152,10 @@ def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
             ):
                 announced.append(result.frame)
             ended = True
-        except Cancelled:
-            pass
+        except Cancelled as error:
+            assert f"after {len(shot.written())} of {len(shot.frames)} frames" in str(error)
         there = files(shot.written())
-        assert set(there) >= {shot.output(frame).name for frame in announced}
+        assert set(there) == {shot.output(frame).name for frame in announced}
         assert all(plates.is_complete(path) for path in shot.written())
         kept = {result.path.name for result in colorize(asked_for, device="cpu") if result.kept}
         assert kept == set(there)
@@ -164,3 +165,22 @@ def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
         if ended:
             break
     assert stop > len(shot.frames)
+
+
+def test_a_cancelled_run_counts_the_frames_that_were_there_before(shot: ShotOnDisk) -> None:
+    wish = shot.folder / "shot.json"
+    assert shot.colorize(*OPTIONS, "--write-shot", str(wish)) == 0
+    for frame in (1002, 1003):
+        shot.output(frame).unlink()
+    events: list[Event] = []
+    with pytest.raises(Cancelled, match=r"Cancelled after 11 of 13 frames"):
+        list(
+            colorize(
+                Shot.load(wish),
+                device="cpu",
+                report=events.append,
+                cancelled=lambda: any(event.kind == "look" for event in events),
+            )
+        )
+    assert len(shot.written()) == 11
+    assert [event.done for event in events if event.kind == "frame"] == list(range(1, 12))
