@@ -32,9 +32,9 @@ _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # the
 class Digests:
     """Digests of a shot's frames.
 
-    Plates and mattes count by size and modification time; references and stills, which are few, by their bytes; colour
-    spaces by their transforms, whatever their names. The location of a file does not count, so a shot that is moved to
-    another folder stays valid.
+    Plates and mattes count by size and modification time (`InputContents` finds those that were only touched);
+    references and stills, which are few, by their bytes; colour spaces by their transforms, whatever their names. The
+    location of a file does not count, so a shot that is moved to another folder stays valid.
 
     Args:
         shot: The shot; its tracking must be resolved.

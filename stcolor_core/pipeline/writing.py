@@ -23,7 +23,7 @@ from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light_limits import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame, EnlargedFrame
 from stcolor_core.method.upsampling import upsample
-from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE
+from stcolor_core.pipeline.existing import FRAME_ATTRIBUTE, LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
@@ -232,6 +232,7 @@ class FrameWriter:
         metadata = {
             **(self._provenance() if self._shot.output.provenance else {}),
             "stcolor/settings": digest,
+            FRAME_ATTRIBUTE: str(frame.frame),
             LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
             "stcolor/confidence": f"{frame.confidence.mean(dtype=np.float32):.4f}",
             ROOM_ATTRIBUTE: f"{room:.2f}",
