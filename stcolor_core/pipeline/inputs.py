@@ -17,12 +17,12 @@ from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
 from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.movies.names import is_movie
-from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
+from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, describe_idle_config, open_pipe
-from stcolor_core.pipeline.plate_formats import find_plate_formats, plate_canvas
+from stcolor_core.pipeline.plate_formats import find_movie_start, find_plate_formats, plate_canvas
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.shots.given_cuts import check_cuts
@@ -90,6 +90,7 @@ class ShotInputs:
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
         self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache(), contents)
         self.formats = find_plate_formats(shot.plate, self.frames, self._files, warn=warn)
+        self._movie_start = find_movie_start(shot.plate)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
@@ -304,14 +305,6 @@ class ShotInputs:
             PlateError: If the file cannot be read.
         """
         return self._files.checksums([path])[path]
-
-    @cached_property
-    def _movie_start(self) -> int | None:
-        """Return the number of the first frame of a plate that is a movie; None for pictures."""
-        plate = self._shot.plate
-        if not is_movie(plate.path):
-            return None
-        return movie_frames(Path(plate.path), first_frame=plate.first_frame).start
 
     @cached_property
     def interop_id(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The format of a plate: that of each frame by its header, and the canvas that holds all of them."""
+"""The format of a plate: that of each frame by its header, the canvas that holds all, and where a movie begins."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.pictures import Window
 from stcolor_core.movies.names import is_movie
-from stcolor_core.movies.plate_frames import read_plate_header
+from stcolor_core.movies.plate_frames import movie_frames, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_files import InputFiles
 from stcolor_core.shots.pictures import Plate
 
-__all__ = ["find_plate_formats", "plate_canvas"]
+__all__ = ["find_movie_start", "find_plate_formats", "plate_canvas"]
 
 
 def find_plate_formats(
@@ -43,6 +43,20 @@ def find_plate_formats(
             "taken at different times, deinterlace it first."
         )
     return dict.fromkeys(frames, movie.summary())
+
+
+def find_movie_start(plate: Plate) -> int | None:
+    """Return the number of the first frame of a plate that is a movie; None for pictures.
+
+    Args:
+        plate: The plate.
+
+    Raises:
+        PlateError: If the movie is missing or damaged.
+    """
+    if not is_movie(plate.path):
+        return None
+    return movie_frames(Path(plate.path), first_frame=plate.first_frame).start
 
 
 def plate_canvas(formats: Mapping[int, HeaderSummary]) -> Window:
