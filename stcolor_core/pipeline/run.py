@@ -61,7 +61,7 @@ from stcolor_core.pipeline.run_reports import (
 )
 from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.shot_plates import PlateFrame
-from stcolor_core.pipeline.strangers import settle_keyframes
+from stcolor_core.pipeline.strangers import keep_lone_keyframes, settle_keyframes
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
@@ -272,6 +272,7 @@ class _Run:
         leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         settle_keyframes(self._shot, self._inputs, self._footage, self._flaws, self._cache)
         transitions = self._find_transitions(requested)
+        keep_lone_keyframes(self._inputs, transitions.scene_starts)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
         return transitions, spans
