@@ -147,6 +147,8 @@ class Digests:
         }
         if method.register == "auto" and (references or patches):
             state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
+        if parts := [frame for frame in patches if frame in self._inputs.parts]:
+            state["parts"] = parts  # fitted as whole keyframes are
         if self._inputs.strangers:
             state["strangers"] = [
                 [frame, *self._inputs.reference_state(picture)] for frame, picture in self._inputs.strangers.items()

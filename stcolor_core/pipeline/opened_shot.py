@@ -15,7 +15,7 @@ from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.keyframe_roles import settle_keyframes
+from stcolor_core.pipeline.keyframe_roles import keep_lone_keyframes, settle_keyframes
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
@@ -134,6 +134,7 @@ class OpenedShot:
         leave_out_idle(self._reporter, self.flaws, self.inputs.references)
         settle_keyframes(self._shot, self.inputs, self.footage, self.flaws, self._cache)
         transitions = self._find_transitions(requested)
+        keep_lone_keyframes(self.inputs, transitions.scene_starts)
         spans = plan_spans(self._shot, self.footage.frames, self.footage.references, transitions)
         self.patches.plan(transitions.scene_starts)
         return transitions, spans

@@ -187,15 +187,16 @@ class FrameWriter:
         Args:
             rendered: The frame at plate size.
         """
-        color = self._footage.patch(rendered.frame)
+        color, certainty = self._footage.patch(rendered.frame), self._footage.patch_certainty(rendered.frame)
         weight = color.weight
         assert weight is not None
+        certain = weight if certainty is None else weight * certainty
         whole, some = weight[..., None], weight > 0
         ab = np.where(some[..., None], whole * color.ab + (1 - whole) * rendered.ab, rendered.ab)
         return replace(
             rendered,
             ab=ab.astype(np.float32),
-            confidence=np.where(some, weight + (1 - weight) * rendered.confidence, rendered.confidence),
+            confidence=np.where(some, certain + (1 - weight) * rendered.confidence, rendered.confidence),
             tracked=np.where(some, np.maximum(weight, rendered.tracked), rendered.tracked),
             source=np.where(weight > 0.5, np.float32(rendered.frame), rendered.source),
             rgb=None,

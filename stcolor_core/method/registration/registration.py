@@ -43,6 +43,7 @@ _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is na
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
+_NEARLY_ALL = 0.995  # of the frame
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
 _RESIDUAL_SIGMA = 2.0 / 216  # of the height
 # Share of right colours by what L* leaves unexplained, measured on ten clips with moved keyframes and those of other
@@ -135,16 +136,20 @@ class Registration:
             return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         if self.place is not None:
-            parts.append(f"shows {100 * self.place.share:.0f} % of the frame, and is used there")
+            share = min(1.0, self.place.share)
+            is_whole = share >= _NEARLY_ALL
+            parts.append("shows the whole frame" if is_whole else f"shows {100 * share:.0f} % of the frame")
+            parts[-1] += " smaller, and is enlarged to fit" if is_whole else ", and is used there"
         moves = "" if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
         tones += [CLEANED] * self.clean
         if moves:
             lead = "its colours lay beside the plate's edges: " if self.by_color else ""
+            lead = lead if self.bars is None else "lies between bars, which are left out: "
             parts.append(f"{lead}{moves} to fit")
         if tones:
             parts.append(_enumerate(tones))
-        if self.bars is not None:
+        if self.bars is not None and not moves:
             parts.append("its bars are left out")
         if parts and self.unused >= 0.005:
             parts.append(f"{100 * self.unused:.0f} % of it does not fit and is not used")
@@ -180,7 +185,7 @@ def find_registration(
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
-    given = _Keyframe(lab, known, frame, others, lightness_of)
+    given = _Keyframe(lab, known, frame, tuple(others), lightness_of)
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     if bars is None:
         return _register(given)
@@ -194,7 +199,7 @@ class _Keyframe(NamedTuple):
     lab: Image
     known: Mask | None
     frame: int
-    others: Iterable[int]
+    others: tuple[int, ...]
     lightness_of: Callable[[int], Plane]
 
 
@@ -224,6 +229,7 @@ def _register(given: _Keyframe) -> Registration:
             return Registration(None)
         lab, known = place.put(lab, counted, lightness.shape)
         key, counted = _lightness_of(lab), known
+        shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown != frame:
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
