@@ -236,11 +236,10 @@ def _warn_of_useless_keys(plan: FilmPlan, keys: FilmKeys, warn: Callable[[str], 
         if key not in keys.scenes and (key.plate, key.frame) not in between and path not in used
     )
     if lost:
-        names, rest = ", ".join(map(str, lost[:5])), "in no scene of the plan and"
-        warn(
-            form_of(
-                len(lost),
-                f"The keyframe {names} lies {rest} colours nothing.",
-                f"The keyframes {names} lie {rest} colour nothing.",
-            )
+        names = ", ".join(map(str, lost[:5]))
+        told = form_of(
+            len(lost),
+            f"keyframe {names} lies in no scene of the plan and colours nothing",
+            f"keyframes {names} lie in no scene of the plan and colour nothing",
         )
+        warn(f"The {told}.")

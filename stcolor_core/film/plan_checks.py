@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.film.key_name import KeyName, PlanMistake, did_you_mean
-from stcolor_core.images.frame_ranges import name_frames, parse_frames
+from stcolor_core.images.frame_ranges import name_frames, name_runs, parse_frames
 from stcolor_core.plurals import form_of
 
 if TYPE_CHECKING:
@@ -208,4 +208,4 @@ def _nearest(plan: FilmPlan, key: KeyName) -> str:
     if not ends:
         return ""
     _, name, frames = min(ends)
-    return f"; the nearest, {name}, has the frames {frames[0]}-{frames[-1]}"
+    return f"; the nearest, {name}, has the {name_runs([range(frames[0], frames[-1] + 1)])}"

@@ -1,4 +1,4 @@
-"""Colour a shot from end to end, plates in and EXR frames out. Only this module knows the order of the stages."""
+"""Colour a shot from end to end, plates in and EXR frames out: the order of the stages after `opened_shot`."""
 
 from __future__ import annotations
 

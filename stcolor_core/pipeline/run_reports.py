@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from stcolor_core.errors import OutputError, StaleFrames
-from stcolor_core.images.frame_ranges import name_frames
+from stcolor_core.images.frame_ranges import name_frames, name_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
@@ -240,7 +240,8 @@ def warn_of_open_dissolves(reporter: Reporter, given: Transitions, frames: Seque
         if is_here and not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
             reporter.warn(
                 f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
+                f"either side: the plate has the {name_runs([range(frames[0], frames[-1] + 1)])}. "
+                f"{advise('correct_cuts')}."
             )
 
 

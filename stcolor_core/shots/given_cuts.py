@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import name_frames
+from stcolor_core.images.frame_ranges import name_frames, name_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
@@ -35,17 +35,17 @@ def check_cuts(shot: Shot, frames: Collection[int]) -> None:
         return
     given = parse_transitions(shot.method.cuts)
     first, last = _extent(shot.plate, frames)
+    there = f"{shot.plate.path} has the {name_runs([range(first, last + 1)])}"
     outside = {cut for cut in given.cuts if not first <= cut <= last}
     if outside:
         raise BadRequest(
-            f"No new scene can begin at {name_frames(outside)} of the cuts: {shot.plate.path} has the frames "
-            f"{first}-{last}. {advise('correct_cuts')}."
+            f"No new scene can begin at {name_frames(outside)} of the cuts: {there}. {advise('correct_cuts')}."
         )
     for dissolve in given.dissolves:
         if dissolve.first < first or dissolve.last > last:
             raise BadRequest(
                 f"The dissolve {dissolve.first}-{dissolve.last} of the cuts reaches out of the plate: "
-                f"{shot.plate.path} has the frames {first}-{last}. {advise('correct_cuts')}."
+                f"{there}. {advise('correct_cuts')}."
             )
 
 
