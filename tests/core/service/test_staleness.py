@@ -203,6 +203,36 @@ def test_a_stopped_job_goes_on_with_writing_frames_again_until_something_changes
         worker.resume(store.get(done.id))
 
 
+@pytest.mark.parametrize("is_changed", [True, False], ids=["a plate changes", "nothing changes"])
+def test_a_job_that_goes_on_with_the_next_core_overwrites_no_frame_of_its_own(
+    store: Store, asked: Shot, folder: Path, *, is_changed: bool
+) -> None:
+    first = Worker(store, device="cpu", log=folder / "core.log", on_written=lambda *_: first.request_stop())
+    first.start()
+    job = first.submit(asked)
+    first.join()
+    assert store.get(job.id).state == "queued"
+    before = contents(folder)
+    assert 0 < len(before) < 4
+    if is_changed:
+        repaint(folder / "plate.0001.exr")
+    second = Worker(store, device="cpu", log=folder / "core.log")
+    second.start()
+    try:
+        after = ended(store, job)
+        assert contents(folder).items() >= before.items()
+        if not is_changed:
+            assert after.state == "done" and len(contents(folder)) == 4
+            return
+        assert after.state == "failed" and contents(folder) == before
+        assert after.error is not None and "the plate of 1 has changed since" in after.error
+        assert ended(store, second.write_again(after)).state == "done"
+        assert contents(folder).items().isdisjoint(before.items())
+    finally:
+        second.request_stop()
+        second.join()
+
+
 def test_a_new_matte_makes_frames_out_of_date(worker: Worker, store: Store, asked: Shot, folder: Path) -> None:
     ids = np.ones((64, 96), np.float32)
     frame_files.write_frame(folder / "matte.0001.exr", {"R": (ids, "half")})
