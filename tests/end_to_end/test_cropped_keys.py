@@ -179,3 +179,11 @@ def test_a_picture_of_another_aspect_that_has_no_place_is_refused(
     error = capsys.readouterr().err.splitlines()[-1]
     assert f"Reference {FIRST + AT}" in error
     assert "of another aspect than the plate's 192 x 128" in error
+    assert ("leave out --register off to have its place sought" in error) == (what == "off")
+
+
+def test_a_crop_without_a_known_pixel_is_refused_for_that(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    write_exr(shot.folder / "crop.exr", np.full((SIDE, SIDE, 3), np.nan, np.float32))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'crop.exr'}") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"Reference {FIRST + AT}" in error and "NaN" in error and "aspect" not in error
