@@ -242,8 +242,9 @@ class RenderTask(BackgroundTask):
         if self._preview_frames or self._client is None or self.state != "done" or before in ("", now):
             return
         with suppress(RefColorizeError):
-            details = self._client.details(self.job)
-            if details["job"]["state"] == "done" and details["out_of_date"] is None:
+            answer = self._client.details(self.job)
+            job = answer["job"]
+            if job["state"] == "done" and answer["out_of_date"] is None:
                 version.store_stamp(now)
 
     def _raise_if_cancelled(self) -> None:
