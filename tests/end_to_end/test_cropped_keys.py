@@ -166,6 +166,21 @@ def test_a_frame_between_bars_stays_a_keyframe_where_its_scene_has_no_other(shot
     assert np.median(rest) > 20  # guessed from what lies between the bars, where a patch would leave it grey
 
 
+@pytest.mark.parametrize(("width", "height", "bars"), [(135, 135, 0), (160, 160, 0), (150, 150, 15)])
+def test_a_crop_of_another_scale_is_used_where_it_belongs(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], width: int, height: int, bars: int
+) -> None:
+    """As a generative editor hands it back: a square, enlarged, with or without bars."""
+    part = painted(shot)[TOP : TOP + SIDE, LEFT : LEFT + SIDE]
+    part = cv2.copyMakeBorder(part, bars, bars, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    write_exr(shot.folder / "scaled.exr", cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'scaled.exr'}") == 0
+    assert f"Reference {FIRST + AT}" in capsys.readouterr().err
+    ab = np.dstack([results(shot, "out")[AT][name] for name in ("rc_ab.u", "rc_ab.v")])
+    inside = ab[TOP + 6 : TOP + SIDE - 6, LEFT + 6 : LEFT + SIDE - 6]
+    assert np.percentile(np.abs(inside - (5, 45)), 99) < 4
+
+
 @pytest.mark.parametrize("what", ["off", "another picture"])
 def test_a_picture_of_another_aspect_that_has_no_place_is_refused(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], what: str
@@ -179,3 +194,11 @@ def test_a_picture_of_another_aspect_that_has_no_place_is_refused(
     error = capsys.readouterr().err.splitlines()[-1]
     assert f"Reference {FIRST + AT}" in error
     assert "of another aspect than the plate's 192 x 128" in error
+    assert ("leave out --register off to have its place sought" in error) == (what == "off")
+
+
+def test_a_crop_without_a_known_pixel_is_refused_for_that(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    write_exr(shot.folder / "crop.exr", np.full((SIDE, SIDE, 3), np.nan, np.float32))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'crop.exr'}") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"Reference {FIRST + AT}" in error and "NaN" in error and "aspect" not in error

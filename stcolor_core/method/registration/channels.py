@@ -100,7 +100,7 @@ def find_channel_order(lab: Image, plate: Plane, known: Mask) -> ChannelOrder | 
         known: Pixels to compare, shape (H, W), bool; at least one.
     """
     linear = lab_to_linear(lab)
-    others = [ChannelOrder(order) for order in permutations(range(3)) if order != (0, 1, 2)]
+    others = [ChannelOrder((r, g, b)) for r, g, b in permutations(range(3)) if (r, g, b) != (0, 1, 2)]
     pictures = [linear_to_lab(linear[..., other.order])[..., 0] for other in others]
     differences = [plane - plate for plane in (lab[..., 0], *pictures)]
     for sigma in _SIGMAS:
