@@ -218,8 +218,8 @@ def _inside(
         scale: Its pixels in one of the plate's, across and down.
     """
     height, width = source.shape
-    x = ((np.arange(width, dtype=np.float32) + 0.5) / scale[0] + corner[0] - 0.5)[None].repeat(height, 0)
-    y = ((np.arange(height, dtype=np.float32) + 0.5) / scale[1] + corner[1] - 0.5)[:, None].repeat(width, 1)
+    x = np.asarray((np.arange(width) + 0.5) / scale[0] + corner[0] - 0.5, np.float32)[None].repeat(height, 0)
+    y = np.asarray((np.arange(height) + 0.5) / scale[1] + corner[1] - 0.5, np.float32)[:, None].repeat(width, 1)
     shown = cv2.remap(target, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
     bars = find_bars(source, np.asarray(shown, np.float32), chroma)
     if bars is None:

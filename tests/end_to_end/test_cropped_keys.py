@@ -137,6 +137,21 @@ def test_a_crop_that_was_enlarged_to_the_plates_size_is_used_where_it_belongs(
     assert np.array_equal(ab[:, 130:], without[:, 130:])  # it takes nothing from the other keyframe
 
 
+@pytest.mark.parametrize(("width", "height", "bars"), [(135, 135, 0), (160, 160, 0), (150, 150, 15)])
+def test_a_crop_of_another_scale_is_used_where_it_belongs(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], width: int, height: int, bars: int
+) -> None:
+    """As a generative editor hands it back: a square, enlarged, with or without bars."""
+    part = painted(shot)[TOP : TOP + SIDE, LEFT : LEFT + SIDE]
+    part = cv2.copyMakeBorder(part, bars, bars, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    write_exr(shot.folder / "scaled.exr", cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'scaled.exr'}") == 0
+    assert f"Reference {FIRST + AT}" in capsys.readouterr().err
+    ab = np.dstack([results(shot, "out")[AT][name] for name in ("rc_ab.u", "rc_ab.v")])
+    inside = ab[TOP + 6 : TOP + SIDE - 6, LEFT + 6 : LEFT + SIDE - 6]
+    assert np.percentile(np.abs(inside - (5, 45)), 99) < 4
+
+
 @pytest.mark.parametrize("what", ["off", "another picture"])
 def test_a_picture_of_another_aspect_that_has_no_place_is_refused(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], what: str

@@ -116,7 +116,8 @@ def _set(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 def _compared(node: ast.Compare) -> Iterator[tuple[str, str]]:
     """Match str(root["OCIO_config"].value()) == "custom"."""
-    knobs = [at.slice.value for at in ast.walk(node.left) if isinstance(at, ast.Subscript) and _is_text(at.slice)]
+    looked_up = [at for at in ast.walk(node.left) if isinstance(at, ast.Subscript) and not _is_of_the_core(at.value)]
+    knobs = [at.slice.value for at in looked_up if _is_text(at.slice)]
     for name in knobs:
         for word in node.comparators:
             yield from _value(name, word.value if isinstance(word, ast.Constant) else None)

@@ -45,6 +45,7 @@ def store_stamp(client: Client, job: str, path: str) -> None:
     if version.made_from() in ("", now):
         return
     with suppress(RefColorizeError):
-        details = client.details(job)
-        if details["job"]["state"] == "done" and details["out_of_date"] is None:
+        answer = client.details(job)
+        status = answer["job"]
+        if status["state"] == "done" and answer["out_of_date"] is None:
             version.store_stamp(now)
