@@ -173,6 +173,27 @@ def everything(picture: Image) -> Image:
     return jpeg(sharpen(relight(moved, 0.35), 0.6), 75)
 
 
+def posterise(picture: Image, levels: int) -> Image:
+    """Return the picture with few levels in each channel.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        levels: How many.
+    """
+    return np.asarray(np.rint(picture * (levels - 1)) / np.float32(levels - 1))
+
+
+def slip_red(picture: Image, x: float, y: float) -> Image:
+    """Return the picture with its red channel beside the others.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        x: px to the left; negative to the right.
+        y: px up; negative down.
+    """
+    return np.asarray(np.dstack([shift(picture, x, y)[..., :1], picture[..., 1:]]))
+
+
 def on_key(change: Callable[[Image], Image]) -> Damage:
     """Return the damage that changes the keyframe's own picture.
 
@@ -202,4 +223,8 @@ DAMAGES: dict[str, Damage] = {
     "jpeg 60": on_key(partial(jpeg, quality=60)),
     "half size": on_key(half_size),
     "all": on_key(everything),
+    "posterised": on_key(partial(posterise, levels=5)),
+    "red slipped": on_key(partial(slip_red, x=3.0, y=-1.0)),
+    "BGR": on_key(lambda picture: picture[..., ::-1]),
+    "decoded twice": on_key(lambda picture: srgb_decode(picture).astype(np.float32)),
 }

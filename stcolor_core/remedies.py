@@ -108,6 +108,11 @@ REMEDIES = {
         'set "keyframes that do not fit" to off to use it as it is',
         'set "keyframes that do not fit" to off to use it as it is',
     ),
+    "register_again": Wording(
+        "leave out --register off to have its place sought",
+        'set "keyframes that do not fit" to auto to have its place sought',
+        'set "keyframes that do not fit" to auto to have its place sought',
+    ),
     "output": Wording("give another --output", 'choose another "output folder"', "give it another output"),
     "no_reference": Wording(
         "give --reference FRAME=PATH, or --still PATH",

@@ -24,7 +24,7 @@ _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span al
 _ARITHMETIC = 7  # raised when the same settings and weights give other pixels, if only by rounding
 _COLORLESS = 2  # what becomes of frames whose reference gives no colour; raised when that changes
 _MATTES = 6  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
-_REGISTRATION = 5  # how keyframes are fitted to the plate; raised when that changes
+_REGISTRATION = 6  # how keyframes are fitted to the plate; raised when that changes
 _PATCHES = 2  # how patches and swatches decide pixels; raised when that changes
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
@@ -32,9 +32,9 @@ _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # the
 class Digests:
     """Digests of a shot's frames.
 
-    Plates and mattes count by size and modification time; references and stills, which are few, by their bytes; colour
-    spaces by their transforms, whatever their names. The location of a file does not count, so a shot that is moved to
-    another folder stays valid.
+    Plates and mattes count by size and modification time (`InputContents` finds those that were only touched);
+    references and stills, which are few, by their bytes; colour spaces by their transforms, whatever their names. The
+    location of a file does not count, so a shot that is moved to another folder stays valid.
 
     Args:
         shot: The shot; its tracking must be resolved.
@@ -147,6 +147,8 @@ class Digests:
         }
         if method.register == "auto" and (references or patches):
             state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
+        if parts := [frame for frame in patches if frame in self._inputs.parts]:
+            state["parts"] = parts  # fitted as whole keyframes are
         if self._inputs.strangers:
             state["strangers"] = [
                 [frame, *self._inputs.reference_state(picture)] for frame, picture in self._inputs.strangers.items()

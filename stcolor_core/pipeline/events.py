@@ -105,14 +105,20 @@ class Reporter:
         cancelled: Asked before every frame; True cancels the run.
 
     Attributes:
-        done: The number of finished frames.
+        finished: The finished frames.
         total: The number of frames to write.
     """
 
     def __init__(self, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
         self._report, self._cancelled = report, cancelled
         self._warnings: SimpleQueue[Event] = SimpleQueue()
-        self.done = self.total = 0
+        self.finished: set[int] = set()
+        self.total = 0
+
+    @property
+    def done(self) -> int:
+        """Return the number of finished frames."""
+        return len(self.finished)
 
     def warn(self, message: str) -> None:
         """Queue a warning, from any thread; it is reported before the next event, in the caller's thread.
@@ -181,7 +187,7 @@ class Reporter:
         Returns:
             The same frame.
         """
-        self.done += 1
+        self.finished.add(result.frame)
         self.report(
             Event(
                 kind="frame",
@@ -204,6 +210,10 @@ class Reporter:
             Cancelled: If it is cancelled.
         """
         if self._cancelled():
-            raise Cancelled(
-                f"Cancelled after {self.done} of {self.total} frames. Finished frames are kept; run again to continue."
-            )
+            raise self.cancelled()
+
+    def cancelled(self) -> Cancelled:
+        """Return the error of a run that is cancelled, which counts the frames that are finished by now."""
+        return Cancelled(
+            f"Cancelled after {self.done} of {self.total} frames. Finished frames are kept; run again to continue."
+        )

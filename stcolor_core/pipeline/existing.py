@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -12,16 +12,30 @@ from typing import Any
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status, find_status
 from stcolor_core.images.frame_files import frame_state, pixel_state
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.raw_headers import ends_in_header
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.plurals import form_of
+from stcolor_core.remedies import advise
 from stcolor_core.shots.output import Layer
 
-__all__ = ["LAYERS_ATTRIBUTE", "ROOM_ATTRIBUTE", "ExistingFrame", "ExistingFrames", "OutputState", "number_in"]
+__all__ = [
+    "FRAME_ATTRIBUTE",
+    "LAYERS_ATTRIBUTE",
+    "ROOM_ATTRIBUTE",
+    "ExistingFrame",
+    "ExistingFrames",
+    "OutputState",
+    "describe_copies",
+    "number_in",
+]
 
 LAYERS_ATTRIBUTE = "stcolor/layers"
 """The metadata of a frame that names the layers that were asked for, separated by spaces."""
 ROOM_ATTRIBUTE = "stcolor/room"
 """The metadata of a frame that says how much colour its plate can hold (`color_room`)."""
+FRAME_ATTRIBUTE = "stcolor/frame"
+"""The metadata of a frame that says which one it is. Frames of earlier versions of the program lack it."""
 _THREADS = 16  # files inspected at once; the threads mostly wait for the disk
 
 
@@ -48,7 +62,7 @@ class OutputState(Enum):
             be overwritten.
         VALID: Exactly the frame that a run would write, or one with further layers.
         CHANGED: A valid frame that somebody has painted over.
-        FOREIGN: Any other file that is not known to be ours and unchanged.
+        FOREIGN: Any other file that is not known to be ours and unchanged, and a copy of another frame of ours.
     """
 
     MISSING = "missing"
@@ -76,13 +90,15 @@ class ExistingFrame:
         state: How the file compares with the frame that a run would write.
         status: Size and modification time; None if there is no file.
         metadata: The attributes of the file's header; empty if there is no file.
-        is_changed: Whether it is a frame of ours whose pixels somebody has changed.
+        is_changed: Whether it is a frame of ours whose pixels somebody has changed, or replaced by another frame's.
+        copy_of: The number of the frame of ours that it is, if that is not the one of its path; None otherwise.
     """
 
     state: OutputState
     status: Status | None
     metadata: Mapping[str, Any]
     is_changed: bool = False
+    copy_of: int | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -139,6 +155,17 @@ class ExistingFrames:
         self.changed_earlier = frozenset(frame for frame, file in files.items() if file.is_changed)
         return frozenset(self._reusable)
 
+    def count_valid(self, digests: Mapping[int, str]) -> int:
+        """Return how many frames a run would leave as they are, or take over from the earlier version.
+
+        Args:
+            digests: Frame -> the digest that the frame should carry.
+        """
+        kept = {frame for frame, file in self.inspect(digests).items() if file.state.is_kept}
+        rest = {frame: digest for frame, digest in digests.items() if frame not in kept}
+        earlier = {} if self._earlier is None else self._inspect(self._earlier, rest)
+        return len(kept) + sum(file.state is OutputState.VALID for file in earlier.values())
+
     def has_nothing_to_reuse(self) -> bool:
         """Return whether an earlier version was given that has no frames at all."""
         return self._earlier is not None and not self._earlier.frames()
@@ -168,20 +195,39 @@ class ExistingFrames:
             before: The file as it was inspected before.
         """
         path = self._output.path(frame)
-        return before if find_status(path) == before.status else _inspect_file(path, digest, self._layers)
+        return before if find_status(path) == before.status else _inspect_file(path, frame, digest, self._layers)
 
     def _inspect(self, pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
         on_disk = set(pattern.frames())
         missing = ExistingFrame(OutputState.MISSING, None, {})
         with ThreadPoolExecutor(_THREADS) as threads:
             pending = {
-                frame: threads.submit(_inspect_file, pattern.path(frame), digests[frame], self._layers)
+                frame: threads.submit(_inspect_file, pattern.path(frame), frame, digests[frame], self._layers)
                 for frame in on_disk.intersection(digests)
             }
         return {frame: pending[frame].result() if frame in pending else missing for frame in digests}
 
 
-def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFrame:
+def describe_copies(output: FramePattern, files: Mapping[int, ExistingFrame]) -> Iterator[str]:
+    """Yield a line for each frame that was copied over others: it shows its own moment at their places.
+
+    Args:
+        output: The output's files.
+        files: What is on disk, by frame.
+    """
+    copies: dict[int, list[int]] = {}
+    for frame, file in files.items():
+        if file.copy_of is not None:
+            copies.setdefault(file.copy_of, []).append(frame)
+    for original, frames in sorted(copies.items()):
+        fault, kept = form_of(len(frames), "is a copy", "are copies"), form_of(len(frames), "it is", "they are")
+        yield (
+            f"{name_frames(frames, 'Frame')} of {output} {fault} of frame {original}, which somebody put there, and "
+            f"kept as {kept}. {advise('force')}."
+        )
+
+
+def _inspect_file(path: Path, frame: int, digest: str, layers: frozenset[str]) -> ExistingFrame:
     status = find_status(path)
     if status is None or status[0] == 0:
         return ExistingFrame(OutputState.MISSING, status, {})
@@ -196,6 +242,9 @@ def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFr
     if pixels == "damaged":
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
     changed = pixels == "changed"
+    number = number_in(file.metadata, FRAME_ATTRIBUTE)
+    if number is not None and number != frame:
+        return ExistingFrame(OutputState.FOREIGN, status, file.metadata, is_changed=True, copy_of=int(number))
     if recorded == digest and layers.issubset(str(file.metadata.get(LAYERS_ATTRIBUTE, "")).split()):
         return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata, changed)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE

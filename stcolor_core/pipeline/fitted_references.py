@@ -34,7 +34,7 @@ from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 
-__all__ = ["FittedReference", "FittedReferences"]
+__all__ = ["FittedPatches", "FittedReference", "FittedReferences"]
 
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 
@@ -54,12 +54,26 @@ class FittedReference:
     registration: Registration
 
 
+@dataclass(frozen=True)
+class FittedPatches:
+    """The patches of a frame on the canvas.
+
+    Attributes:
+        color: Their colour with its weight.
+        certainty: Probability that it is right, at working size, (h, w), 0..1; None for 1 everywhere.
+    """
+
+    color: KnownColor
+    certainty: Plane | None = None
+
+
 class FittedReferences:
     """The keyframes and patches of a shot, by frame. The last two of each are cached.
 
     Args:
         references: Frame of a whole keyframe -> its picture.
         patches: Frame with patches -> their pictures, the uppermost last.
+        parts: Frame -> the lowest of its patches, if that is to be fitted as whole keyframes are.
         plate: The shot's plate, which they are fitted to.
         colors: Reads their pictures.
         mattes: Has the colours of swatches, which lie under a frame's patches.
@@ -71,6 +85,7 @@ class FittedReferences:
         self,
         references: Mapping[int, ReferencePicture],
         patches: Mapping[int, Sequence[ReferencePicture]],
+        parts: Mapping[int, ReferencePicture],
         plate: ShotPlates,
         *,
         colors: ReferenceColors,
@@ -78,12 +93,12 @@ class FittedReferences:
         register: bool,
         warn_once: WarnOnce,
     ) -> None:
-        self._pictures, self._patches, self._plate = references, patches, plate
+        self._pictures, self._patches, self._parts, self._plate = references, patches, parts, plate
         self._colors, self._mattes, self._fits = colors, mattes, register
         self._warn_once = warn_once
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
-        self._patch_colors = RecentValues[int, KnownColor](2)
+        self._patch_colors = RecentValues[int, FittedPatches](2)
 
     def reference(self, frame: int) -> FittedReference:
         """Return a whole keyframe.
@@ -97,8 +112,8 @@ class FittedReferences:
         """
         return self._references.get(frame, self._read)
 
-    def patch(self, frame: int) -> KnownColor:
-        """Return the colour of the patches of a frame on the canvas, with its weight.
+    def patch(self, frame: int) -> FittedPatches:
+        """Return the patches of a frame.
 
         Args:
             frame: The number of a frame with patches.
@@ -110,22 +125,30 @@ class FittedReferences:
         return self._patch_colors.get(frame, self._read_patches)
 
     def _read(self, frame: int) -> FittedReference:
-        color, light = self._colors.read(self._pictures[frame], frame, is_patch=False)
+        color, light = self._colors.read(self._picture(frame), frame, is_patch=False)
         if color.weight is not None:
             known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
             color = KnownColor(color.ab, None if known.all() else np.asarray(known))
         return self._register(frame, color, light)
 
-    def _read_patches(self, frame: int) -> KnownColor:
-        result: KnownColor | None = None
-        painted = (self._fitted_patch(picture, frame) for picture in self._patches[frame])
-        for color in (*self._mattes.colors_of_swatches(frame), *painted):
-            result = color if result is None else color.over(result)
-        assert result is not None
-        if result.weight is not None:
-            return result
-        known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
-        return KnownColor(result.ab, known, known.astype(np.float32))
+    def _picture(self, frame: int) -> ReferencePicture:
+        return self._pictures[frame] if frame in self._pictures else self._parts[frame]
+
+    def _read_patches(self, frame: int) -> FittedPatches:
+        pictures, part = self._patches[frame], None
+        if frame in self._parts:
+            part, pictures = self.reference(frame), pictures[1:]
+        painted = [self._fitted_patch(picture, frame) for picture in pictures]
+        swatches = self._mattes.colors_of_swatches(frame)
+        result, *above = [*swatches, *([] if part is None else [part.color]), *painted]
+        for color in above:
+            result = color.over(result)
+        if result.weight is None:
+            known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
+            result = KnownColor(result.ab, known, known.astype(np.float32))
+        if part is None or part.registration.certainty is None:
+            return FittedPatches(result)
+        return FittedPatches(result, _covered_certainty(part.registration.certainty, painted))
 
     def _fitted_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
         """Return the colour of a patch in the plate's light, where it fits the plate, without compression or grain."""
@@ -202,7 +225,7 @@ class FittedReferences:
 
         registration = self._registrations.get(frame, find)
         if changes := registration.describe(frame, lines=self._plate.size[0]):
-            label = f"Reference {frame} ({self._pictures[frame].path})"
+            label = f"Reference {frame} ({self._picture(frame).path})"
             self._warn_once.about(label, f": {changes}. {advise('register')}.", frame, registered=True)
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
@@ -224,6 +247,15 @@ def _relit(paint: PaintedLightness, color: KnownColor, light: Plane) -> tuple[Kn
         lab[part] = np.where(known[part][..., None], lab[part], np.float32(0))
     lab[part] = paint.apply(np.ascontiguousarray(lab[part]))
     return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+
+
+def _covered_certainty(certainty: Plane, above: Iterable[KnownColor]) -> Plane:
+    """Return the certainty of a colour that others, which are certain, lie on, shape (h, w), 0..1."""
+    for color in above:
+        small = color.resized(certainty.shape)
+        share = small.known if small.weight is None else small.weight
+        certainty = np.asarray(np.ones_like(certainty) if share is None else certainty + (1 - certainty) * share)
+    return certainty
 
 
 def _covered(color: KnownColor) -> Mask | None:

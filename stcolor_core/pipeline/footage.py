@@ -87,6 +87,7 @@ class ShotFootage:
         self._fitted = FittedReferences(
             self.references,
             self.patches,
+            inputs.parts,
             self._plate,
             colors=self._colors,
             mattes=self._mattes,
@@ -242,7 +243,20 @@ class ShotFootage:
             PlateError: If a file is damaged or has changed since the run began.
             BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
         """
-        return self._fitted.patch(frame)
+        return self._fitted.patch(frame).color
+
+    def patch_certainty(self, frame: int) -> Plane | None:
+        """Return the certainty of the colour of a frame's patches, shape (H, W), 0..1; None for 1 everywhere.
+
+        Args:
+            frame: The number of a frame with patches.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
+        """
+        certainty = self._fitted.patch(frame).certainty
+        return None if certainty is None else resize(certainty, (self.canvas[3], self.canvas[2]))
 
     def lightness(self, frame: int) -> Plane:
         """Return the lightness of a plate frame: (H, W) L*, 0..100, at working size.
@@ -316,7 +330,9 @@ class ShotFootage:
             frame: The number of a frame with patches.
         """
         color = self.patch(frame).resized(self.working_size)
-        return Keyframe(self.lightness(frame), color.ab, self.instances(frame), color.known, color.weight)
+        certainty = self._fitted.patch(frame).certainty
+        instances = self.instances(frame)
+        return Keyframe(self.lightness(frame), color.ab, instances, color.known, color.weight, certainty=certainty)
 
     def has_matte(self, frame: int) -> bool:
         """Return whether a matte is given for a frame, and tracking uses it.

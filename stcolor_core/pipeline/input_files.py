@@ -17,6 +17,7 @@ from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.remedies import advise
 
 __all__ = ["InputFiles", "MatteHeader", "manifest_state"]
@@ -45,19 +46,29 @@ class InputFiles:
         numbers: The frame number of each plate frame's file, for messages.
         roles: What other files are to the shot, as in `pictures.Header`, for messages.
         cache: The cache of formats and checksums.
+        contents: Keeps the checksums of files that count by their time; None keeps none.
     """
 
-    def __init__(self, numbers: Mapping[Path, int], roles: Mapping[Path, str], cache: StatCache) -> None:
-        self._numbers, self._roles, self._cache = numbers, roles, cache
+    def __init__(
+        self,
+        numbers: Mapping[Path, int],
+        roles: Mapping[Path, str],
+        cache: StatCache,
+        contents: InputContents | None = None,
+    ) -> None:
+        self._numbers, self._roles, self._cache, self._contents = numbers, roles, cache, contents
         self._statuses: dict[Path, Status] = {}
 
-    def read(self, path: Path, read: Callable[[Path], Picture], *, frame: int | None = None) -> Picture:
+    def read(
+        self, path: Path, read: Callable[[Path], Picture], *, frame: int | None = None, by_time: bool = False
+    ) -> Picture:
         """Read a picture, and refuse it if it has changed since this run first used it.
 
         Args:
             path: The file.
             read: Reads it.
             frame: The plate frame that it belongs to, for the message.
+            by_time: Whether it counts by its size and time.
 
         Returns:
             The picture with its header.
@@ -67,6 +78,8 @@ class InputFiles:
         """
         status = self.status(path)
         picture = read(path)
+        if by_time and self._contents is not None:  # now, as the system still has the file in memory
+            self._contents.note(path, status)
         if self._current_status(path) != status:
             label = self.label(path) if frame is None else name_picture(path, frame)
             raise PlateError(f"{label} has changed since this run began. {advise('resume')}.")
@@ -130,6 +143,18 @@ class InputFiles:
         if path not in self._statuses:
             self._statuses[path] = self._current_status(path)
         return self._statuses[path]
+
+    def state(self, path: Path) -> Status:
+        """Return what a file counts by: its status, or the earlier one if it was only touched.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlateError: As `status`.
+        """
+        status = self.status(path)
+        return status if self._contents is None else self._contents.state(path, status)
 
     def _current_status(self, path: Path) -> Status:
         try:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from stcolor_core.errors import PlateError
-from stcolor_core.files.stat_cache import Status, find_status, map_in_threads
+from stcolor_core.files.stat_cache import StatCache, Status, find_status, map_in_threads
 from stcolor_core.images.frame_ranges import describe_frames, format_frames, name_frames, parse_frames
 from stcolor_core.images.picture_names import name_picture
 from stcolor_core.models.weight_files import checksum
+from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.plurals import form_of
 from stcolor_core.shots.shot import Shot
@@ -189,7 +190,7 @@ def make_record(
         found.setdefault((kind, path), set()).update(() if frame is None else (frame,))
     files = []
     for (kind, path), frames in found.items():
-        size, time = inputs.status(path)
+        size, time = inputs.state(path)
         content = inputs.content_of_coloured(path) if kind in ("reference", "mask", "still") else None
         frames_text = format_frames(frames) if frames else ""
         files.append(UsedFile(kind=kind, frames=frames_text, path=str(path), size=size, time=time, checksum=content))
@@ -209,7 +210,7 @@ def make_record(
 
 
 def find_changes(record: InputRecord, shot: Shot, *, only: Collection[int] | None = None) -> list[InputChange]:
-    """Return the files that are not as they were, by their size and time; references and stills also by their content.
+    """Return the files that are not as they were, by size, time and content.
 
     A picture that lies beside the references and was none of them is no change.
 
@@ -235,6 +236,7 @@ def find_changes(record: InputRecord, shot: Shot, *, only: Collection[int] | Non
                 now[kind, path] = frames
     looked_at = [key for key in before if key in now]
     statuses = dict(zip(looked_at, map_in_threads(find_status)([path for _, path in looked_at]), strict=True))
+    touched = _only_touched(shot, before, statuses)
     changes = []
     for (kind, path), (file, frames) in before.items():
         status = statuses.get((kind, path))
@@ -242,7 +244,7 @@ def find_changes(record: InputRecord, shot: Shot, *, only: Collection[int] | Non
         if status is None:
             if only is None:
                 changes.append(InputChange(kind, "gone", tuple(sorted(frames)), path))
-        elif _has_changed(file, status):
+        elif (kind, path) not in touched and _has_changed(file, status):
             changes.append(InputChange(kind, "changed", tuple(sorted(frames)), path))
         elif only is None and (lost := frames - remaining):
             changes.append(InputChange(kind, "gone", tuple(sorted(lost)), path))
@@ -330,6 +332,18 @@ def _merged(changes: list[InputChange]) -> list[InputChange]:
         if change.how != "new" or frames or not change.frames:
             kept.append(replace(change, frames=frames) if change.how == "new" else change)
     return kept
+
+
+def _only_touched(
+    shot: Shot,
+    before: Mapping[tuple[_Kind, Path], tuple[UsedFile, frozenset[int]]],
+    statuses: Mapping[tuple[_Kind, Path], Status | None],
+) -> set[tuple[_Kind, Path]]:
+    """Return the plates and mattes that have another time than before, and the same content."""
+    by_time = {key: status for key, status in statuses.items() if key[0] in ("plate", "matte") and status is not None}
+    contents = InputContents(shot.output.path, shot.output.reuse, StatCache())
+    found = contents.find_touched({path: status for (_, path), status in by_time.items()})
+    return {key for key in by_time if found.get(key[1]) == (before[key][0].size, before[key][0].time)}
 
 
 def _parse(frames: str) -> tuple[int, ...]:

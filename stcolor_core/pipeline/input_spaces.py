@@ -16,11 +16,11 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
-from stcolor_core.shots.pictures import SAME_AS_PLATE
+from stcolor_core.shots.pictures import SAME_AS_PLATE, Plate, Reference, Still
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture, find_frames
 
-__all__ = ["InputColorspace", "InputSpaces", "has_plate_type", "open_pipe"]
+__all__ = ["InputColorspace", "InputSpaces", "describe_idle_config", "has_plate_type", "open_pipe"]
 
 _TYPE_NAMES = {"openexr": "EXR"}
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
@@ -49,6 +49,26 @@ class InputColorspace:
     def __str__(self) -> str:
         layer = f", layer {self.layer}" if self.layer else ""
         return f"{self.label} {self.path}{layer}: {self.space} ({self.reason}){self.extent}"
+
+
+def describe_idle_config(shot: Shot) -> Iterator[str]:
+    """Yield a line if a config that was asked for decides nothing, or if $OCIO names one that cannot be read.
+
+    The second does no harm while no picture needs a config, but other programs, and the next picture, may.
+
+    Args:
+        shot: The shot.
+    """
+    pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
+    if any(picture.colorspace for picture in pictures):
+        return
+    if shot.ocio is not None:
+        yield f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it."
+        return
+    try:
+        open_config(None)
+    except ColorError as error:
+        yield f"{error} No picture of this shot needs it."
 
 
 def open_pipe(

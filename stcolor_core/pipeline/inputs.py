@@ -19,14 +19,14 @@ from stcolor_core.images.pictures import Picture, Window
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
-from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
+from stcolor_core.pipeline.input_spaces import InputSpaces, describe_idle_config, open_pipe
 from stcolor_core.pipeline.plate_formats import find_movie_start, find_plate_formats, plate_canvas
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
-from stcolor_core.shots.pictures import Plate, Reference, Still
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -51,6 +51,7 @@ class ShotInputs:
         shot: The shot.
         warn: Called with one line for the artist.
         cache: The cache of formats and checksums; None makes a new one.
+        contents: Keeps the checksums of files that count by their time; None keeps none.
         choose: Takes the references that were found, and returns those to use.
 
     Attributes:
@@ -59,6 +60,7 @@ class ShotInputs:
         formats: Plate frame -> the format in its file's header.
         references: Frame of a whole keyframe -> its picture.
         strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`keyframe_roles`).
+        parts: Frame -> a keyframe that is the lowest of its frame's patches, as it shows a part (`keyframe_roles`).
         patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
         swatches: Frame with swatches -> its swatches.
         pipe: The conversion from the plate's colour space.
@@ -75,6 +77,7 @@ class ShotInputs:
         *,
         warn: Callable[[str], None],
         cache: StatCache | None = None,
+        contents: InputContents | None = None,
         choose: Callable[[_Found], _Found] = lambda found: found,
     ) -> None:
         self._shot = shot
@@ -86,7 +89,7 @@ class ShotInputs:
         check_mattes(shot, self.frames, warn=warn)
         check_cuts(shot, self.frames)
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
-        self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache())
+        self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache(), contents)
         self.formats = find_plate_formats(shot.plate, self.frames, self._files, warn=warn)
         self._movie_start = find_movie_start(shot.plate)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
@@ -102,6 +105,7 @@ class ShotInputs:
         is_patch = self._find_patches(pictures_of_references)
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.strangers: dict[int, ReferencePicture] = {}
+        self.parts: dict[int, ReferencePicture] = {}
         self.swatches = find_swatches(shot, self.frames)
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
         references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
@@ -109,9 +113,8 @@ class ShotInputs:
         self.spaces = tuple(spaces)
         record = self._spaces.describe_for_record(self.spaces, min(self.frames), references)
         self.record = "; ".join(map(str, record))
-        pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
-        if shot.ocio is not None and not any(picture.colorspace for picture in pictures):
-            warn(f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it.")
+        for line in describe_idle_config(shot):
+            warn(line)
 
     @property
     def first_format(self) -> HeaderSummary:
@@ -132,7 +135,7 @@ class ShotInputs:
         """
         plate = self._shot.plate
         read = partial(read_plate_frame, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
-        return self._files.read(self.frames[frame], read, frame=frame)
+        return self._files.read(self.frames[frame], read, frame=frame, by_time=True)
 
     def read_reference(self, picture: ReferencePicture, frame: int) -> Picture:
         """Read a reference with its alpha; of a movie, the frame that it names, else the one with the plate's number.
@@ -183,7 +186,7 @@ class ShotInputs:
             PlateError: If a file is damaged or has changed since the run began.
         """
         read = partial(plates.read_matte_file, role=matte_role(frame))
-        return [self._files.read(path, read) for path in self.mattes(frame)]
+        return [self._files.read(path, read, by_time=True) for path in self.mattes(frame)]
 
     def mattes(self, frame: int) -> list[Path]:
         """Return the matte files of a frame: those given for this frame, and the existing files of sequences.
@@ -214,6 +217,26 @@ class ShotInputs:
         """
         return self._files.status(path)
 
+    def state(self, path: Path) -> Status:
+        """Return what a file counts by: its status, or the earlier one if it was only touched.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlateError: If it cannot be read.
+        """
+        return self._files.state(path)
+
+    def files_by_time(self, *, mattes: bool) -> dict[Path, Status]:
+        """Return the files that count by size and time, with these.
+
+        Args:
+            mattes: Whether the mattes are wanted too, and not only the plates.
+        """
+        paths = [*self.frames.values(), *(path for frame in self.frames if mattes for path in self.mattes(frame))]
+        return {path: self.status(path) for path in paths}
+
     def content_of_coloured(self, path: Path) -> str:
         """Return the checksum of a reference, of its mask or of a still.
 
@@ -231,14 +254,14 @@ class ShotInputs:
         return self._files.status(self.frames[frame])
 
     def plate_state(self, frame: int) -> tuple[int, ...]:
-        """Return what decides a plate frame: its file's status, as there are too many plates to compare their bytes.
+        """Return what decides a plate frame: what its file counts by, as there are too many to compare all bytes.
 
         Of a movie, the frame's place in it is added.
 
         Args:
             frame: The frame's number.
         """
-        status = self.plate_status(frame)
+        status = self._files.state(self.frames[frame])
         return status if self._movie_start is None else (*status, frame - self._movie_start)
 
     def coloured_state(self, path: Path, colorspace: str | None) -> tuple[str, str]:
@@ -269,7 +292,7 @@ class ShotInputs:
             frame: The frame's number.
         """
         paths = self.mattes(frame)
-        states: list[Status | str] = [self._files.status(path) for path in paths]
+        states: list[Status | str] = [self._files.state(path) for path in paths]
         return states + [
             manifest_state(path.parent / name) for path in paths if (name := self._matte_headers[path].manifest)
         ]

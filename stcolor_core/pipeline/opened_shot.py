@@ -12,9 +12,10 @@ from stcolor_core.models import registry
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Reporter
 from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.keyframe_roles import settle_keyframes
+from stcolor_core.pipeline.keyframe_roles import keep_lone_keyframes, settle_keyframes
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
@@ -49,6 +50,7 @@ class OpenedShot:
         earlier: The inputs of an earlier run of the shot that is to be completed; None if there is none.
 
     Attributes:
+        contents: Knows files that were only touched by their content.
         inputs: The shot's files.
         footage: The same at working size, as the method takes them.
         flaws: Finds the keyframes that give no colour.
@@ -69,9 +71,10 @@ class OpenedShot:
         earlier: InputRecord | None,
     ) -> None:
         self._shot, self._reporter, self._cache = shot, reporter, StatCache()
+        self.contents = InputContents(shot.output.path, shot.output.reuse, self._cache)
         model = registry.digest(shot.method.model, optical_flow=shot.method.optical_flow)
         choose = {} if earlier is None else {"choose": earlier.only_recorded}
-        self.inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache, **choose)
+        self.inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache, contents=self.contents, **choose)
         require_frame_field(output, self.inputs.frames)
         refuse_to_write(map(output.path, self.inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self.inputs)
@@ -131,6 +134,7 @@ class OpenedShot:
         leave_out_idle(self._reporter, self.flaws, self.inputs.references)
         settle_keyframes(self._shot, self.inputs, self.footage, self.flaws, self._cache)
         transitions = self._find_transitions(requested)
+        keep_lone_keyframes(self.inputs, transitions.scene_starts)
         spans = plan_spans(self._shot, self.footage.frames, self.footage.references, transitions)
         self.patches.plan(transitions.scene_starts)
         return transitions, spans

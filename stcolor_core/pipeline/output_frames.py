@@ -86,6 +86,14 @@ class OutputFrames:
         self._files = {frame: inspect(frame, digests[frame], self._files[frame]) for frame in digests}
         return self._frames_to_write(digests)
 
+    def count_valid(self, digests: Mapping[int, str]) -> int:
+        """Return how many frames a run would leave as they are, or take over from the earlier version.
+
+        Args:
+            digests: Frame -> the digest that the frame should carry.
+        """
+        return self._existing.count_valid(digests)
+
     def file(self, frame: int) -> ExistingFrame:
         """Return what is at a frame's output path, as last inspected.
 

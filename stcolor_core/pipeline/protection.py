@@ -115,9 +115,11 @@ def _inputs(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
     yield from ((f"still {number}", still.path) for number, still in enumerate(shot.stills, 1))
     for number, matte in enumerate(shot.mattes, 1):
         yield f"matte {number if matte.frame is None else matte.frame}", matte.path
+    config = shot.ocio or os.environ.get("OCIO") or ""
     others = {
         "version to reuse": shot.output.reuse,
-        "OpenColorIO config": shot.ocio or os.environ.get("OCIO"),
+        # a folder is no config, which is said where one is needed
+        "OpenColorIO config": None if Path(config).is_dir() else config,
         "detector's weights": shot.method.detector_weights,
         "detector's config": shot.method.detector_config,
         "shot file": None if read_from is None else str(read_from),

@@ -18,8 +18,7 @@ from stcolor_core.images.placement import Placement
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.references import Keyframe
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.reference_flaws import nothing_known
-from stcolor_core.pipeline.reference_places import has_aspect_of
+from stcolor_core.pipeline.reference_places import has_aspect_of, nothing_known
 from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.plurals import count_of
@@ -31,6 +30,7 @@ __all__ = ["ReferenceColors"]
 
 _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
+_COLORFUL_SHARE, _COLORLESS = 95, 3.0  # per cent and C*, as in `ColorPipe.is_grey`
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 
 
@@ -64,12 +64,12 @@ class ReferenceColors:
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_reference(reference, frame)
         if reference.placement is None:
-            self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
+            given = f"Reformat it to the plate, or {advise('as_still')}."
+            seek = f"Reformat it to the plate, {advise('register_again')}, or {advise('as_still')}."
+            self._require_aspect(label, picture, remedy=seek if self._shot.method.register == "off" else given)
         else:
             picture = reference.placement.of(picture)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
-        if is_patch:
-            self._warn_of_grey(label, picture, reference.colorspace, frame=frame, covered=alpha)
         self._warn_of_broken(label, picture, frame=frame)
         pixels = plates.layer_pixels(picture)
         if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
@@ -87,6 +87,8 @@ class ReferenceColors:
         weight = color.known if color.weight is None else color.weight
         if weight is not None and not weight.any():
             raise nothing_known(label)
+        if is_patch:
+            self._warn_of_grey_patch(label, color, frame)
         return color, light.ab[..., 0]
 
     def read_still(self, path: Path, colorspace: str | None, *, lines: int) -> Keyframe:
@@ -102,7 +104,7 @@ class ReferenceColors:
             BadRequest: If it has no finite pixel.
         """
         picture = self._inputs.read_coloured(path)
-        self._warn_of_grey(picture.label, picture, colorspace)
+        self._warn_of_grey_still(picture, colorspace)
         self._warn_of_broken(picture.label, picture)
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), lines)
@@ -167,21 +169,23 @@ class ReferenceColors:
             count = count_of(picture.nonfinite, "pixel")
             self._warn_once.about(label, f" has {count} that are NaN or infinite; they lend no colour.", frame)
 
-    def _warn_of_grey(
-        self,
-        label: str,
-        picture: Picture,
-        colorspace: str | None,
-        *,
-        frame: int | None = None,
-        covered: Plane | None = None,
-    ) -> None:
-        """Warn of a picture without colour where it is covered."""
-        pixels = plates.layer_pixels(picture)
-        if covered is not None and (counted := covered >= COVERED).any():
-            pixels = pixels[counted][None]
-        if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(pixels):
-            self._warn_once.about(label, " has almost no colour; what it colours will be nearly grey.", frame)
+    def _warn_of_grey_patch(self, label: str, color: KnownColor, frame: int) -> None:
+        """Warn of a patch that has no colour at all: grey is one that may be meant, as of a suit or of steel."""
+        weight = color.known if color.weight is None else color.weight
+        counted = np.ones(color.ab.shape[:2], bool) if weight is None else weight >= COVERED
+        counted = counted if counted.any() or weight is None else weight > 0
+        chroma = np.hypot(color.ab[counted, 0], color.ab[counted, 1])
+        if np.percentile(chroma, _COLORFUL_SHARE) < _COLORLESS:
+            rest = (
+                " has almost no colour where it counts, so that what it covers becomes grey, and counts as certain: a "
+                "patch may be grey on purpose. If it is not, paint it or leave it out."
+            )
+            self._warn_once.about(label, rest, frame)
+
+    def _warn_of_grey_still(self, picture: Picture, colorspace: str | None) -> None:
+        if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(plates.layer_pixels(picture)):
+            rest = " has almost no colour; what it colours will be nearly grey."
+            self._warn_once.about(picture.label, rest, None)
 
     def _known_color(
         self, lab: Image, picture: Picture, label: str, *, frame: int | None = None, covered: Plane | None = None

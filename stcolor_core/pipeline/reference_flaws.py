@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 from stcolor_core.arrays import Image
-from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
 from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_flaw
@@ -15,11 +14,12 @@ from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.pictures import Picture
 from stcolor_core.pipeline.existing import number_in
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_places import nothing_known
 from stcolor_core.shots.pictures import SAME_AS_PLATE
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references", "nothing_known"]
+__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
 
 _KIND = "reference flaws 3"  # raised when the judgement changes
 _ROOM = "plate room 1"  # raised when `color_room` changes
@@ -190,16 +190,4 @@ def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw, *, can_hold_col
     return (
         f"Reference {frame} ({path}) {REASONS[flaw]}: what it colours stays grey, at confidence 0. "
         "Paint it, or leave it out."
-    )
-
-
-def nothing_known(label: str) -> BadRequest:
-    """Return the error for a reference that has no colour to lend.
-
-    Args:
-        label: How messages name it.
-    """
-    return BadRequest(
-        f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
-        "elsewhere, or all of it is NaN or infinite. Render it again."
     )

@@ -26,7 +26,7 @@ from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 
-__all__ = ["ReferencePlaces", "has_aspect_of"]
+__all__ = ["ReferencePlaces", "has_aspect_of", "nothing_known"]
 
 _KIND = "reference place 2"  # raised when the search changes
 _ASPECT_TOLERANCE = 0.01
@@ -46,6 +46,18 @@ def has_aspect_of(display: Window, plate: Window) -> bool:
         plate: That of the other.
     """
     return abs((display[2] * plate[3]) / (display[3] * plate[2]) - 1) <= _ASPECT_TOLERANCE
+
+
+def nothing_known(label: str) -> BadRequest:
+    """Return the error for a reference that has no colour to lend.
+
+    Args:
+        label: How messages name it.
+    """
+    return BadRequest(
+        f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
+        "elsewhere, or all of it is NaN or infinite. Render it again."
+    )
 
 
 class ReferencePlaces:
@@ -86,7 +98,8 @@ class ReferencePlaces:
 
         Raises:
             PlateError: If the reference or the plate frame is damaged or has changed since the run began.
-            BadRequest: If its aspect is not the plate's, and it shows nothing of its frame.
+            BadRequest: If its aspect is not the plate's, and it shows nothing of its frame; or if it has to be sought
+                and no pixel of it has a known colour.
         """
         own = self._formats[picture.path]
         has_aspect = has_aspect_of(own.display_window, self._display)
@@ -170,6 +183,8 @@ class ReferencePlaces:
         lab = self._pipe_of(picture).lab(plates.layer_pixels(reference))
         source = np.ascontiguousarray(roll_off(lab[..., 0]))
         known = _known(reference, uses_alpha=picture.alpha == "auto")
+        if known is not None and not known.any():
+            raise nothing_known(f"Reference {frame} ({picture.path})")
         place = find_place(target, source, known)
         if place is None or (has_aspect and min(place.width, place.height) >= _WHOLE):
             return None

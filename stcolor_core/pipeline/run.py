@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -12,6 +12,7 @@ from functools import cached_property, partial
 
 import torch
 
+from stcolor_core.errors import Cancelled
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.heap import keep_blocks
 from stcolor_core.images.sequences import FramePattern
@@ -172,10 +173,13 @@ class _Run:
         report_plan(self._reporter, self._footage.references, self._footage.patches, self._inputs.spaces)
         _, spans = self._opened.plan_spans(requested)
         digests = self._opened.digest_frames(requested, spans)
+        if self._count_touched_as_before(digests, requested, spans):
+            digests = self._opened.digest_frames(requested, spans)
         todo = self._frames.inspect(digests, force=force, overwrite=overwrite, warn_of_stale=only is None)
         record = record_inputs(self._shot, self._inputs, self._opened.digests, requested, spans, self._patches.walks_to)
         self._on_inputs(record)
         with (
+            self._opened.contents.kept(),
             Claim(self._output, state=self._opened.digests.of_shot()) if todo else nullcontext(),
             ThreadPoolExecutor(1) as loader,
         ):
@@ -186,10 +190,15 @@ class _Run:
             # what is coloured, and what stays grey, is told only once nothing known refuses the shot
             self._opened.warn_of_unreferenced(requested, spans)
             report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
-            for frame in sorted(requested.intersection(self._footage.references)):
-                yield self._finish_reference(frame, digests[frame], todo=frame in todo)
-            for span in spans:
-                yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+            try:
+                for frame in sorted(requested.intersection(self._footage.references)):
+                    yield self._finish_reference(frame, digests[frame], todo=frame in todo)
+                for span in spans:
+                    yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+            except Cancelled:  # the line counts what is on disk, in the spans to come too
+                for frame in sorted(requested - todo - self._reporter.finished):
+                    yield self._finish_existing(frame, self._frames.file(frame))
+                raise self._reporter.cancelled() from None
         require_written(self._output, requested)
         if made := todo - self._frames.reusable:
             warn_of_changes(self._reporter, record, find_changes(record, self._shot, only=made), made)
@@ -231,6 +240,22 @@ class _Run:
         warn = partial(warn_of_lost_matte, WarnOnce(self._reporter.warn))
         return Propagator(model, method, device=self._device, tensors=tensors, workers=workers, on_lost_matte=warn)
 
+    def _count_touched_as_before(
+        self, digests: Mapping[int, str], requested: frozenset[int], spans: Sequence[Span]
+    ) -> bool:
+        """Let files that were only touched count as they were, unless more frames are valid as the files are now."""
+        contents, files = self._opened.contents, self._inputs.files_by_time(mattes=self._shot.method.uses_instances)
+        if not contents.may_be_touched(files):
+            return False
+        valid = self._frames.count_valid(digests)
+        if valid == len(digests) or not (touched := contents.find_touched(files)):
+            return False
+        contents.hold(touched)
+        if self._frames.count_valid(self._opened.digest_frames(requested, spans)) >= valid:
+            return True
+        contents.hold({})
+        return False
+
     def _color_span(
         self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
     ) -> Iterator[FrameResult]:
@@ -255,20 +280,25 @@ class _Run:
         ):
             patches = self._patches.color(span, self._propagator, scratch, wanted=to_color)
             pending: deque[Future[FrameResult]] = deque()
-            for colored in colors:
-                self._reporter.raise_if_cancelled()
-                while pending and (len(pending) == self._workers.writers or pending[0].done()):
+            try:
+                for colored in colors:
+                    self._reporter.raise_if_cancelled()
+                    while pending and (len(pending) == self._workers.writers or pending[0].done()):
+                        yield self._reporter.report_frame(pending.popleft().result())
+                    parts = (
+                        scratch.take(name, colored.frame, PatchColor, device=self._device)
+                        for name in patches.get(colored.frame, ())
+                    )
+                    if self._flaws.found:  # the frame's digest has asked for all references that colour it
+                        colored = self._footage.distrust(colored.to_host())
+                    if patched := [*self._patches.own(colored.frame), *parts]:
+                        colored = cover(colored.to_host(), patched)
+                    plate = self._footage.take_plate(colored.frame)
+                    pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+            except Cancelled:
+                while pending:  # they are written in any case
                     yield self._reporter.report_frame(pending.popleft().result())
-                parts = (
-                    scratch.take(name, colored.frame, PatchColor, device=self._device)
-                    for name in patches.get(colored.frame, ())
-                )
-                if self._flaws.found:  # the frame's digest has asked for all references that colour it
-                    colored = self._footage.distrust(colored.to_host())
-                if patched := [*self._patches.own(colored.frame), *parts]:
-                    colored = cover(colored.to_host(), patched)
-                plate = self._footage.take_plate(colored.frame)
-                pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+                raise
             while pending:
                 yield self._reporter.report_frame(pending.popleft().result())
 

@@ -10,7 +10,7 @@ from stcolor_core.images.frame_ranges import name_frames, name_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
-from stcolor_core.pipeline.existing import ExistingFrame
+from stcolor_core.pipeline.existing import ExistingFrame, describe_copies
 from stcolor_core.pipeline.input_record import InputChange, InputRecord, describe_changes
 from stcolor_core.pipeline.input_spaces import InputColorspace
 from stcolor_core.plurals import count_of, form_of
@@ -65,7 +65,9 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
         output: The output's files.
         files: What is on disk, by frame.
     """
-    changed = [frame for frame, file in files.items() if file.state.is_others_work]
+    for line in describe_copies(output, files):
+        reporter.warn(line)
+    changed = [frame for frame, file in files.items() if file.state.is_others_work and file.copy_of is None]
     if changed:
         told = form_of(
             len(changed),

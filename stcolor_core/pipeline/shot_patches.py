@@ -94,4 +94,5 @@ class ShotPatches:
         if frame in self._footage.patches:
             patch = self._footage.patch_keyframe(frame)
             assert patch.weight is not None
-            yield cut_to_reach(frame, frame, patch.ab, np.ones_like(patch.weight), patch.weight, patch.weight)
+            certainty = np.ones_like(patch.weight) if patch.certainty is None else patch.certainty
+            yield cut_to_reach(frame, frame, patch.ab, certainty, patch.weight, patch.weight)

@@ -23,7 +23,7 @@ from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light_limits import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame, EnlargedFrame
 from stcolor_core.method.upsampling import upsample
-from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE
+from stcolor_core.pipeline.existing import FRAME_ATTRIBUTE, LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
@@ -187,15 +187,16 @@ class FrameWriter:
         Args:
             rendered: The frame at plate size.
         """
-        color = self._footage.patch(rendered.frame)
+        color, certainty = self._footage.patch(rendered.frame), self._footage.patch_certainty(rendered.frame)
         weight = color.weight
         assert weight is not None
+        certain = weight if certainty is None else weight * certainty
         whole, some = weight[..., None], weight > 0
         ab = np.where(some[..., None], whole * color.ab + (1 - whole) * rendered.ab, rendered.ab)
         return replace(
             rendered,
             ab=ab.astype(np.float32),
-            confidence=np.where(some, weight + (1 - weight) * rendered.confidence, rendered.confidence),
+            confidence=np.where(some, certain + (1 - weight) * rendered.confidence, rendered.confidence),
             tracked=np.where(some, np.maximum(weight, rendered.tracked), rendered.tracked),
             source=np.where(weight > 0.5, np.float32(rendered.frame), rendered.source),
             rgb=None,
@@ -232,6 +233,7 @@ class FrameWriter:
         metadata = {
             **(self._provenance() if self._shot.output.provenance else {}),
             "stcolor/settings": digest,
+            FRAME_ATTRIBUTE: str(frame.frame),
             LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
             "stcolor/confidence": f"{frame.confidence.mean(dtype=np.float32):.4f}",
             ROOM_ATTRIBUTE: f"{room:.2f}",

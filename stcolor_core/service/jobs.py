@@ -308,6 +308,9 @@ class Worker:
     def _color(self, job: Job) -> None:
         attempt, record = Attempt(Shot.from_json(job.shot), self._device), self._store.inputs(job.id)
         if record is not None:
+            goes_on = job.kind == "shot" and job.total > 0  # it was stopped, or its core was killed: nobody asked anew
+            if goes_on and (found := find_stale(job, record)):
+                raise found.error
             attempt = _as_before(attempt, record)
         while not self._color_in_memory(job, attempt, record):
             gc.collect()

@@ -247,6 +247,7 @@ class JobDetails(BaseModel):
         next_output: Where a version with one more keyframe would be written.
         problem: Why the plate cannot be shown, in one line; none if it can.
         out_of_date: What has changed since the frames of a job that has ended were made; none if nothing has.
+        inputs_known: Whether it is known what these frames were made from, so that a change can be seen at all.
     """
 
     job: JobStatus
@@ -261,6 +262,7 @@ class JobDetails(BaseModel):
     next_output: str
     problem: str | None
     out_of_date: OutOfDate | None
+    inputs_known: bool
 
 
 class SuggestedKey(BaseModel):

@@ -222,6 +222,7 @@ def details(context: Context, job: str) -> JobDetails:
         next_output=next_version(files.shot.output.path),
         problem=None if problem is None else one_line(problem),
         out_of_date=_out_of_date(stored, record),
+        inputs_known=record is not None,
     )
 
 

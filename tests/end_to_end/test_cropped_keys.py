@@ -48,7 +48,8 @@ def write_exr(path: Path, rgb: np.ndarray, *, window: tuple[int, int, int, int] 
 def run(shot: ShotOnDisk, output: str, *given: str) -> int:
     keyed = ["--reference", str(shot.reference(FIRST)).replace(f"{FIRST}", "####")]
     pictures = ["--plate", str(shot.folder / "plate.####.exr"), "--output", str(shot.folder / output / "shot.####.exr")]
-    return main(["colorize", *pictures, *keyed, *OPTIONS, *given])
+    options = OPTIONS[2:] if "--cuts" in given else OPTIONS
+    return main(["colorize", *pictures, *keyed, *options, *given])
 
 
 def results(shot: ShotOnDisk, output: str) -> list[dict[str, np.ndarray]]:
@@ -137,6 +138,34 @@ def test_a_crop_that_was_enlarged_to_the_plates_size_is_used_where_it_belongs(
     assert np.array_equal(ab[:, 130:], without[:, 130:])  # it takes nothing from the other keyframe
 
 
+def test_the_rest_of_a_frame_between_bars_is_coloured_from_the_other_keyframe(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = 0.7 * painted(shot)  # of another light, which is mended as in any whole keyframe
+    key[:16] = key[-16:] = 0
+    write_exr(shot.folder / "bars.exr", key)
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'bars.exr'}") == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("its bars are left out") == 1 and "relit to the plate's light" in told
+    assert run(shot, "without") == 0
+    frames, without = results(shot, "out"), results(shot, "without")
+    under = np.r_[0:12, HEIGHT - 12 : HEIGHT]
+    for name in ("rc_ab.u", "rc_ab.v", "rc_conf.warp"):
+        assert np.array_equal(frames[AT][name][under], without[AT][name][under])
+    assert np.abs(frames[AT]["rc_ab.v"][24:-24] - 45).mean() < 6
+    assert np.median(frames[AT + 1]["rc_ab.v"][30:-30]) > 30  # carried on, as a patch is
+
+
+def test_a_frame_between_bars_stays_a_keyframe_where_its_scene_has_no_other(shot: ShotOnDisk) -> None:
+    key = painted(shot)
+    key[:16] = key[-16:] = 0
+    write_exr(shot.folder / "bars.exr", key)
+    given = "--reference", f"{FIRST + AT}={shot.folder / 'bars.exr'}"
+    assert run(shot, "out", *given, "--cuts", str(FIRST + AT)) == 0
+    rest = results(shot, "out")[AT]["rc_ab.v"][:12]
+    assert np.median(rest) > 20  # guessed from what lies between the bars, where a patch would leave it grey
+
+
 @pytest.mark.parametrize(("width", "height", "bars"), [(135, 135, 0), (160, 160, 0), (150, 150, 15)])
 def test_a_crop_of_another_scale_is_used_where_it_belongs(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], width: int, height: int, bars: int
@@ -165,3 +194,11 @@ def test_a_picture_of_another_aspect_that_has_no_place_is_refused(
     error = capsys.readouterr().err.splitlines()[-1]
     assert f"Reference {FIRST + AT}" in error
     assert "of another aspect than the plate's 192 x 128" in error
+    assert ("leave out --register off to have its place sought" in error) == (what == "off")
+
+
+def test_a_crop_without_a_known_pixel_is_refused_for_that(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    write_exr(shot.folder / "crop.exr", np.full((SIDE, SIDE, 3), np.nan, np.float32))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'crop.exr'}") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"Reference {FIRST + AT}" in error and "NaN" in error and "aspect" not in error

@@ -96,6 +96,25 @@ def test_each_input_is_reported_with_its_colour_space_and_the_reason(
     assert all(line in printed for line in lines)
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_config_of_the_environment_that_cannot_be_read_is_named_though_nothing_needs_it(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
+    shot = make_shot()
+    config = shot.folder / "studio"
+    if is_folder:
+        config.mkdir()
+    monkeypatch.setenv("OCIO", str(config))
+    assert shot.colorize("--json") == 0
+    found = messages(capsys, "warning")
+    lines = [line for line in found if "studio (from $OCIO) cannot be used" in line]
+    assert len(lines) == 1, found
+    assert lines[0].endswith("Correct --ocio or $OCIO. No picture of this shot needs it.")
+    monkeypatch.setenv("OCIO", BUILTIN_CONFIG)
+    assert shot.colorize("--json") == 0
+    assert not any("OpenColorIO" in line for line in messages(capsys, "warning"))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -249,6 +249,38 @@ def test_a_copy_of_a_result_does_not_count_as_a_change(
     assert 1003 in made and "1003" not in warnings
 
 
+@pytest.mark.parametrize("copy", [shutil.copy, shutil.copy2])
+def test_a_frame_that_was_copied_over_another_is_named_and_kept(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], copy: Callable[[Path, Path], Path]
+) -> None:
+    shot = make_shot()
+    assert shot.colorize() == 0
+    copy(shot.output(1003), shot.output(1004))
+    capsys.readouterr()
+    assert shot.colorize("--json") == 0
+    kept, _, warnings = kept_and_made(capsys)
+    assert 1004 in kept
+    assert f"Frame 1004 of {shot.folder / 'out' / 'shot.####.exr'} is a copy of frame 1003" in warnings
+    assert shot.output(1004).read_bytes() == shot.output(1003).read_bytes()
+    assert shot.colorize("--json", "--force", "--only", "1004") == 0
+    capsys.readouterr()
+    assert shot.colorize("--json") == 0
+    assert kept_and_made(capsys)[2].find("copy") == -1
+
+
+def test_a_frame_that_was_copied_over_another_is_not_reused(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    assert shot.colorize() == 0
+    shutil.copy2(shot.output(1003), shot.output(1004))
+    earlier, new = shot.folder / "out" / "shot.####.exr", shot.folder / "v2" / "shot.####.exr"
+    capsys.readouterr()
+    assert shot.colorize("--json", "--reuse", str(earlier), "--output", str(new)) == 0
+    _, made, warnings = kept_and_made(capsys)
+    assert made == [1004] and "1004" in warnings
+
+
 def test_a_frame_painted_while_the_shot_is_coloured_is_kept(make_shot: MakeShot) -> None:
     from stcolor_core.pipeline.run import colorize
     from stcolor_core.shots.shot import Shot

@@ -403,3 +403,24 @@ def test_a_patch_that_is_some_pixels_off_is_moved_to_its_place_and_the_artist_is
     assert shot.colorize(*OPTIONS, *given) == 0
     assert f"Reference {FIRST + AT} ({path}): moved by 3.6 px to fit." in capsys.readouterr().err
     assert np.abs(ab(shot, FIRST + AT) - exact).mean() < 0.4 * as_it_came
+
+
+@pytest.mark.parametrize("kind", ["straight EXR", "EXR with a mask"])
+def test_a_grey_patch_gives_grey_for_certain_and_says_so(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    rgb, alpha = painted(shot, color=(0.0, 0.0)), soft_mask(shot)  # what is beside the mask keeps its colour
+    path = shot.folder / "grey.exr"
+    given = ["--reference", f"{FIRST + AT}={path}"]
+    write_exr(path, rgb, alpha if kind == "straight EXR" else None)
+    if kind == "EXR with a mask":
+        write_frame(shot.folder / "mask.exr", {"Y": (alpha, "half")})
+        given += ["--reference-mask", f"{FIRST + AT}={shot.folder / 'mask.exr'}"]
+    assert shot.colorize(*OPTIONS, *given) == 0
+    assert f"Reference {FIRST + AT} ({path}) has almost no colour where it counts" in (
+        " ".join(capsys.readouterr().err.split())
+    )
+    here = inside(shot, FIRST + AT)
+    assert np.abs(ab(shot, FIRST + AT)[here]).max() < 1
+    assert channels(shot.output(FIRST + AT))["rc_conf.warp"][here].min() == 1
+    assert np.median(np.abs(ab(shot, FIRST + AT + 1)[inside(shot, FIRST + AT + 1)])) < 5  # and carries it on

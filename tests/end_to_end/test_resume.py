@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from scenes import pan
 
 from stcolor_core.errors import Cancelled
 from stcolor_core.images import frame_files, plates
+from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.shot import Shot
 
@@ -49,6 +51,35 @@ def made_and_looked_at(
 def color_again(shot: ShotOnDisk, frame: int) -> None:
     place = frame - FIRST
     write_reference(shot.reference(frame), shot.scene.lightnesses[place], -shot.scene.ab[place])
+
+
+def touch_plates(shot: ShotOnDisk) -> None:
+    for frame in shot.frames:
+        path = shot.plate(frame)
+        path.write_bytes(path.read_bytes())  # as a backup restores it
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+
+
+def test_plates_that_were_restored_with_a_new_time_keep_their_frames(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch_plates(shot)
+    shot.output(1005).unlink()
+    assert made_and_looked_at(shot, capsys)[0] == [1005]
+    touch_plates(shot)
+    assert made_and_looked_at(shot, capsys)[0] == []
+    earlier, new = shot.folder / "out" / "shot.####.exr", shot.folder / "b.####.exr"
+    assert made_and_looked_at(shot, capsys, "--output", str(new), "--reuse", str(earlier))[0] == []
+
+
+def test_of_restored_plates_one_with_other_content_renders_its_span_again(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch_plates(shot)
+    content = bytearray(shot.plate(1005).read_bytes())
+    content[-1] ^= 1
+    shot.plate(1005).write_bytes(content)
+    assert made_and_looked_at(shot, capsys)[0] == [1005, 1006]
 
 
 def test_changing_one_of_five_keyframes_renders_two_spans_again(
@@ -121,10 +152,10 @@ def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
             ):
                 announced.append(result.frame)
             ended = True
-        except Cancelled:
-            pass
+        except Cancelled as error:
+            assert f"after {len(shot.written())} of {len(shot.frames)} frames" in str(error)
         there = files(shot.written())
-        assert set(there) >= {shot.output(frame).name for frame in announced}
+        assert set(there) == {shot.output(frame).name for frame in announced}
         assert all(plates.is_complete(path) for path in shot.written())
         kept = {result.path.name for result in colorize(asked_for, device="cpu") if result.kept}
         assert kept == set(there)
@@ -134,3 +165,22 @@ def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
         if ended:
             break
     assert stop > len(shot.frames)
+
+
+def test_a_cancelled_run_counts_the_frames_that_were_there_before(shot: ShotOnDisk) -> None:
+    wish = shot.folder / "shot.json"
+    assert shot.colorize(*OPTIONS, "--write-shot", str(wish)) == 0
+    for frame in (1002, 1003):
+        shot.output(frame).unlink()
+    events: list[Event] = []
+    with pytest.raises(Cancelled, match=r"Cancelled after 11 of 13 frames"):
+        list(
+            colorize(
+                Shot.load(wish),
+                device="cpu",
+                report=events.append,
+                cancelled=lambda: any(event.kind == "look" for event in events),
+            )
+        )
+    assert len(shot.written()) == 11
+    assert [event.done for event in events if event.kind == "frame"] == list(range(1, 12))

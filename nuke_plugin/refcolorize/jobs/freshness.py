@@ -14,6 +14,7 @@ import nuke
 from ..host.main_thread import call_later, is_rendering
 from ..node import keyframes, nodes, out_of_date, previews
 from ..node.shots import METHOD_KNOBS
+from . import touched_inputs
 from .running_tasks import is_busy
 
 __all__ = ["follow", "follow_at_once", "forget", "split_status", "ui_updated"]
@@ -43,6 +44,7 @@ _looks: dict[str, _Look] = {}  # by the node's full name
 def forget() -> None:
     """Forget the last looks, because the script is closed."""
     _looks.clear()
+    touched_inputs.forget()
 
 
 def follow(node: nuke.Node) -> None:
@@ -64,7 +66,10 @@ def follow_at_once(node: nuke.Node) -> None:
     if is_busy(str(node.fullName())):
         return
     values, began = _values(node), time.monotonic()
-    mark = " ".join(text for text in (previews.describe(node), out_of_date.describe(node)) if text)
+    stale = out_of_date.describe(node)
+    if stale and nuke.GUI:
+        touched_inputs.ask(node, then=follow_at_once)
+    mark = " ".join(text for text in (previews.describe(node), stale) if text)
     ended = time.monotonic()
     _looks[str(node.fullName())] = _Look(values, ended, ended - began)
     status = str(node["status"].value())

@@ -17,7 +17,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import cleaning, node_results, nodes, previews, scripts, shots
+from ..node import cleaning, node_results, nodes, own_folder, previews, scripts, shots
 from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
@@ -73,6 +73,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
             previews.leave(node)
             node_results.show(node, version.name, request.frames, view=request.view)
     label, shot = _label(node, version.name), version.shot()
+    shown_before = shown.file.replace("%V", request.view) if shown.version != "none" else ""
 
     def take_back(has_job: bool) -> None:
         discard = is_new or bool(version.before())
@@ -84,6 +85,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
         lambda client: client.submit(shot, label=label),
         shot=shot,
         withdraw=take_back,
+        note=own_folder.describe_move(shown_before, version.path) if is_new else "",
     )
 
 
@@ -149,6 +151,7 @@ def _start(
         return running
     task = RenderTask(node, job, preview_frames=preview_frames, notice=notice, confirmed=confirmed)
     task.progress.add_note(rendering.note)
+    task.progress.add_note(job.note)
     return task.begin()
 
 

@@ -171,6 +171,7 @@ class RenderTask(BackgroundTask):
         job = in_main_thread(lambda: make_job(request) if is_in_script(self._node) else None)
         if job is None:
             raise Cancelled("The node was deleted, or its script was closed, while its inputs were rendered.")
+        self.progress.add_note(job.note)
         self.path, self._job, self.progress.name = job.path, job, job.name
         self._pending, self.progress.preparing = None, ""
         self._report([])

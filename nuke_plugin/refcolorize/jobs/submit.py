@@ -18,7 +18,7 @@ from ..core.engines import ENGINES
 from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
-from ..node import node_results, nodes, previews, scripts, shots
+from ..node import node_results, nodes, own_folder, previews, scripts, shots
 from ..node.frame_names import same_files
 from ..node.frame_texts import frame_numbers
 from ..node.mismatches import mismatches
@@ -157,11 +157,13 @@ class _WrittenShot:
         version: The version, which the node shows.
         shown: What the node showed before.
         is_new: Whether the version was not there before.
+        note: A remark for the artist; "" for none.
     """
 
     version: Version
     shown: node_results.Shown
     is_new: bool
+    note: str = ""
 
 
 def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
@@ -174,7 +176,10 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
         previews.leave(node)
         node_results.show(node, version.name, request.frames, view=request.view)
     _save_script(node, version.shot_file)
-    return _WrittenShot(version, shown, version.number not in known)
+    is_new, shown_before = version.number not in known, shown.file.replace("%V", request.view)
+    has_moved = is_new and shown.version != "none"
+    note = own_folder.describe_move(shown_before, version.path) if has_moved else ""
+    return _WrittenShot(version, shown, is_new, note)
 
 
 def _save_script(node: nuke.Node, shot: Path) -> None:
@@ -260,7 +265,7 @@ class SubmitTask(BackgroundTask):
             writes=self._writes,
             substitutions=path_substitutions(),
         )
-        self._notice = " ".join(text for text in (self._notice, note) if text)
+        self._notice = " ".join(text for text in (self._notice, note, written.note) if text)
         self.line = farm.shell_line(self._arguments)
 
     @property

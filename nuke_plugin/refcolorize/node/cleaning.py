@@ -31,6 +31,8 @@ from ..errors import RefColorizeError
 from ..plurals import count_of, noun_of
 from . import node_results, nodes, own_folder
 from .frame_names import FrameName
+from .frame_texts import frame_numbers
+from .frames_on_disk import frames_of
 from .script_nodes import all_of_class
 from .versions import OWN_FILES, Results, Version
 
@@ -195,7 +197,7 @@ def _is_kept(version: Version, results: Results, paths: Iterable[str]) -> bool:
     name = f"{results.stem}_{version.name}."
     if any(name in path for path in paths):
         return True
-    unfinished = version.frames < _requested_frames(version)
+    unfinished = _is_unfinished(version)
     for path in Path(version.path).parent.iterdir():
         if path.is_dir():
             if unfinished or path.name not in {engine.command for engine in ENGINES.values()}:
@@ -210,11 +212,15 @@ def _is_frame(version: Version, path: Path) -> bool:
     return pattern is not None and pattern.has_file(path.as_posix())
 
 
-def _requested_frames(version: Version) -> int:
-    """Return how many frames the shot of a version asks for."""
-    text = str(version.shot().get("output", {}).get("frames", ""))
-    parts = re.findall(r"(-?\d+)(?:-(-?\d+))?", text)
-    return sum(int(last or first) - int(first) + 1 for first, last in parts)
+def _is_unfinished(version: Version) -> bool:
+    """Return whether frames that the shot of a version asks for are not there, but for those that it skips."""
+    shot = version.shot()
+    plate, text = shot.get("plate", {}), shot.get("output", {}).get("frames", "")
+    lacking = set(frame_numbers(text)).difference(frames_of(version.path))
+    if lacking and plate.get("missing") == "skip":
+        on_disk = set(frames_of(str(plate.get("path", ""))))  # none if the plate is out of reach: then nobody can tell
+        lacking = lacking & on_disk if on_disk else lacking
+    return bool(lacking)
 
 
 def _paths_in_script() -> list[str]:

@@ -9,10 +9,10 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import node_ids, owners, variables
-from .script_version import EARLIER_FOLDER, without_version
-from .versions import cannot_write
+from .script_version import EARLIER_FOLDERS, OUTPUT_FOLDER, without_version
+from .versions import Results, cannot_write
 
-__all__ = ["find", "is_of_another", "is_used", "owner", "take", "unowned_versions"]
+__all__ = ["describe_move", "find", "is_of_another", "is_used", "owner", "take", "unowned_versions"]
 
 
 def find(node: nuke.Node, name: str = "") -> Path:
@@ -28,9 +28,14 @@ def find(node: nuke.Node, name: str = "") -> Path:
     project = Path(cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or "")
     found = project / variables.expand(node, knob.evaluate() or "") / name
     script = Path(str(nuke.root()["name"].value()))
-    if script.stem and str(knob.value()) == EARLIER_FOLDER and not found.is_dir():  # or its versions would be lost
-        return project / script.parent / "refcolorize" / without_version(script.stem) / name
-    return found
+    if not script.stem or found.is_dir():
+        return found
+    # a folder that an earlier plug-in made is kept, or its versions would be lost
+    folders, text = project / script.parent / "refcolorize", str(knob.value())
+    if text in EARLIER_FOLDERS:
+        return folders / without_version(script.stem) / name
+    of_script = folders / script.stem / name
+    return of_script if text == OUTPUT_FOLDER and of_script.is_dir() else found
 
 
 def owner(node: nuke.Node) -> owners.Owner:
@@ -62,6 +67,21 @@ def is_used(node: nuke.Node, name: str) -> bool:
     """
     folder = find(node, name)
     return folder.is_absolute() and owners.is_used(folder)
+
+
+def describe_move(shown: str, path: str) -> str:
+    """Return that a node's versions go to another folder from now on; "" if they do not, or if it has shown none.
+
+    A copy of a node gets a folder of its own, and so does a script that was saved under another name.
+
+    Args:
+        shown: The path of the frames that the node has shown before the new version; "" for none.
+        path: The path of the new version's frames.
+    """
+    before, now = Results.holding(shown).folder, Results.holding(path).folder
+    if not shown or before == now or not before.is_dir():
+        return ""
+    return f"The versions go to {now.as_posix()} from now on, the earlier ones stay in {before.as_posix()}"
 
 
 def unowned_versions(node: nuke.Node) -> frozenset[int]:

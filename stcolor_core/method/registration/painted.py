@@ -15,7 +15,7 @@ luminance of the plate's grey.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.color import LUMINANCE, lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
 
-__all__ = ["PaintedLightness", "find_painted_lightness"]
+__all__ = ["PaintedLightness", "differences_of", "explains", "find_painted_lightness"]
 
 Array = NDArray[Any]
 
@@ -115,12 +115,33 @@ def find_painted_lightness(lab: Image, plate: Plane, known: Mask) -> PaintedLigh
     candidates = [PaintedLightness(kept) for kept in _KEPT]
     differences = [lab[..., 0] - plate, *(candidate.lightness(lab) - plate for candidate in candidates)]
     for sigma in (0.0, _AROUND):
-        (before, _), *left = (_apart(difference, known, sigma) for difference in differences)
-        (mean, median), best = min(zip(left, candidates, strict=True), key=lambda pair: pair[0])
-        least = _LEAST_GAIN_OF_LUMA if best.kept == "luma" else _LEAST_GAIN
-        if mean <= min(_EXPLAINS * before, before - least) and median <= _MEDIAN:
+        before, *left = differences_of(differences, known, sigma)
+        after, best = min(zip(left, candidates, strict=True), key=lambda pair: pair[0])
+        if explains(after, before, least=_LEAST_GAIN_OF_LUMA if best.kept == "luma" else _LEAST_GAIN):
             return best
     return None
+
+
+def differences_of(differences: Sequence[Plane], known: Mask, sigma: float = 0.0) -> list[tuple[float, float]]:
+    """Return the mean and the median size of some differences of L*, each pixel's at most 8.
+
+    Args:
+        differences: Differences of L*, shape (H, W).
+        known: Pixels to compare, shape (H, W), bool; at least one.
+        sigma: px of a mean around each pixel that is taken before; 0 for none.
+    """
+    return [_apart(difference, known, sigma) for difference in differences]
+
+
+def explains(after: tuple[float, float], before: tuple[float, float], *, least: float = _LEAST_GAIN) -> bool:
+    """Return whether a model leaves nearly nothing of a keyframe's difference from the plate.
+
+    Args:
+        after: What it leaves, from `differences_of`.
+        before: The difference without it.
+        least: L* that it must be worth on average.
+    """
+    return after[0] <= min(_EXPLAINS * before[0], before[0] - least) and after[1] <= _MEDIAN
 
 
 def _apart(difference: Plane, known: Mask, sigma: float) -> tuple[float, float]:

@@ -25,9 +25,10 @@ from stcolor_core.method.registration.alignment import (
     affine_misfit,
     find_alignment,
 )
+from stcolor_core.method.registration.channels import find_channel_order, find_slipped_channels
 from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
-from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
+from stcolor_core.method.registration.exactness import has_few_levels, has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
 
@@ -43,12 +44,18 @@ _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is na
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
+_FITTED = 1.02  # scale of a picture that was fitted between bars
+_NEARLY_ALL = 0.995  # of the frame
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
 _RESIDUAL_SIGMA = 2.0 / 216  # of the height
 # Share of right colours by what L* leaves unexplained, measured on ten clips with moved keyframes and those of other
 # frames, left as they came (benchmarks/measured/method.md, "Keyframes coloured elsewhere").
 _RESIDUALS = (0.0, 0.75, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.5, 17.5, 25.0, 45.0)
 _CERTAINTIES = (1.0, 0.997, 0.988, 0.976, 0.96, 0.937, 0.905, 0.87, 0.814, 0.758, 0.713, 0.663)
+# The same by the mean of L* that is left of keyframes of 3 to 16 levels a channel; every fourth clip of footage.
+_RESIDUALS_OF_FEW = (1.2, 1.65, 2.0, 2.45, 3.0, 3.6, 4.3, 5.5, 7.2, 11.6)
+_CERTAINTIES_OF_FEW = (1.0, 0.99, 0.96, 0.89, 0.77, 0.7, 0.61, 0.57, 0.47, 0.41)
+_WORTH_TELLING = 0.97
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Registration:
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
         by_color: Whether its luminance is the plate's own, so that frame and alignment are those of its colours.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
+        few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
     """
 
@@ -77,6 +85,7 @@ class Registration:
     unused: float = 0.0
     by_color: bool = False
     place: Place | None = None
+    few_levels: bool = False
     bars: Mask | None = None
 
     @property
@@ -84,6 +93,11 @@ class Registration:
         """Return whether anything is moved, relit, cleaned or left out."""
         masks = self.used is not None or self.bars is not None
         return bool(masks or self.place or self.alignment or self.tones or self.clean)
+
+    @property
+    def _between_bars(self) -> bool:
+        """Return whether the frame is smaller between the bars, which cover nothing of it."""
+        return self.bars is not None and self.alignment is not None and self.alignment.scale > _FITTED
 
     def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
         """Return the registered picture and where its colour is known.
@@ -135,17 +149,23 @@ class Registration:
             return f"its colours fit frame {self.frame}, and are used there"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         if self.place is not None:
-            parts.append(f"shows {100 * self.place.share:.0f} % of the frame, and is used there")
+            share = min(1.0, self.place.share)
+            is_whole = share >= _NEARLY_ALL
+            parts.append("shows the whole frame" if is_whole else f"shows {100 * share:.0f} % of the frame")
+            parts[-1] += " smaller, and is enlarged to fit" if is_whole else ", and is used there"
         moves = "" if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
         tones += [CLEANED] * self.clean
         if moves:
             lead = "its colours lay beside the plate's edges: " if self.by_color else ""
+            lead = "lies between bars, which are left out: " if self._between_bars else lead
             parts.append(f"{lead}{moves} to fit")
         if tones:
             parts.append(_enumerate(tones))
-        if self.bars is not None:
+        if self.bars is not None and not self._between_bars:
             parts.append("its bars are left out")
+        if self.few_levels:
+            parts.append("was reduced to few colours, and counts less")
         if parts and self.unused >= 0.005:
             parts.append(f"{100 * self.unused:.0f} % of it does not fit and is not used")
         return "; ".join(parts)
@@ -180,7 +200,7 @@ def find_registration(
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
-    given = _Keyframe(lab, known, frame, others, lightness_of)
+    given = _Keyframe(lab, known, frame, tuple(others), lightness_of)
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     if bars is None:
         return _register(given)
@@ -194,7 +214,7 @@ class _Keyframe(NamedTuple):
     lab: Image
     known: Mask | None
     frame: int
-    others: Iterable[int]
+    others: tuple[int, ...]
     lightness_of: Callable[[int], Plane]
 
 
@@ -217,19 +237,26 @@ def _register(given: _Keyframe) -> Registration:
         return Registration(None if is_colored else frame)  # one flat colour shows nothing of the plate
     if painted := find_painted_lightness(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
+    few = has_few_levels(key, lightness, counted)
+    if order := find_channel_order(lab, lightness, counted):
+        return _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
+    if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
+        return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit)
     place = None
     if misfit > _STRANGER:
         if (place := find_place(lightness, key, known)) is None:
             return Registration(None)
         lab, known = place.put(lab, counted, lightness.shape)
         key, counted = _lightness_of(lab), known
+        shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown != frame:
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
             return Registration(shown)
     alignment, tones = _fit(lab, known, lightness)
-    found = _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
+    found = Registration(shown, alignment if alignment.moves else None, tones, few_levels=few)
+    found = _judge(lab, known, lightness, found, misfit)
     return found if place is None else replace(found, place=place)
 
 
@@ -285,6 +312,10 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     apart = np.abs(_lightness_of(registered) - lightness)
     residual = cv2.GaussianBlur(apart * counted, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
     certainty = np.interp(residual, _RESIDUALS, _CERTAINTIES).astype(np.float32)
+    if found.few_levels:
+        most = float(np.interp(apart[counted].mean(), _RESIDUALS_OF_FEW, _CERTAINTIES_OF_FEW)) if counted.any() else 1.0
+        mended = replace(mended, few_levels=most < _WORTH_TELLING)
+        certainty = np.minimum(certainty, np.float32(most))
     unfit = counted & (residual > _UNEXPLAINED)
     if found.alignment is not None:
         outside = found.alignment.outside() > 1

@@ -5,7 +5,7 @@ hold is not assumed: they are tried in turn, and the one that explains the lumin
 four fifths of the difference.
 
 - Curve: each of R, G and B went through one curve, c -> lift + gain * c^gamma in encoded values. Undone on all three,
-  which restores saturation too.
+  which restores saturation too. Decoded twice is a curve of its own.
 - Light: linear light was multiplied by a smooth field g(x). CIELAB then scales by g^(1/3) about (-16, 0, 0), hue kept.
 - Sharpness: the picture was sharpened or softened. Undone by a sum of Gaussians, fitted by least squares.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane, Vector
-from stcolor_core.images.color import LUMINANCE, lab_to_linear, linear_to_lab
+from stcolor_core.images.color import LUMINANCE, lab_to_linear, linear_to_lab, srgb_encode
 from stcolor_core.images.resizing import resize
 
 __all__ = ["GRAIN_SMOOTHED", "Sharpness", "Tone", "difference", "fit_tone"]
@@ -30,11 +30,15 @@ _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the dif
 # L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
 # average, since it keeps another luma, and a field of light explains up to 0.7 of that (benchmarks/keyframes.py, row
 # "painted"). That is no other light, and the artist's colour must stay as it is.
-_LEAST_GAIN = {"curve": 0.8, "light": 0.8, "sharpness": 0.1}
+_LEAST_GAIN = {"encoding": 0.8, "curve": 0.8, "light": 0.8, "sharpness": 0.1}
 _MOST_DIFFERENCE = 8.0  # L*; larger differences are other content and count as this much
 _MODELS = 3  # each kind at most once
 _SAMPLES = 20000
 _ENCODED = 2.4  # exponent of the curve's axis
+# Lift, gain and gamma from which the curve is sought, since pictures that were converted twice or are logarithmic are
+# so far off that the way from no change ends elsewhere; and their bounds.
+_STARTS = ((0.0, 1.0, 1.0), (0.0, 1.0, 0.5), (0.0, 1.0, 2.0), (-0.4, 1.5, 1.0))
+_BOUNDS = np.array([-1.0, 0.3, 0.25]), np.array([0.5, 4.0, 6.0])
 _DARKEST = 0.003  # luminance below which differences of L* are not trusted
 _LIGHT_SIGMA = 0.1  # of the height: a change of light is smoother than this, texture is not
 _BLACK = np.array([16, 0, 0], np.float32)  # minus the point that CIELAB scales about
@@ -75,6 +79,17 @@ class _Curve:
         encoded = np.abs(rgb) ** (1 / _ENCODED)
         curved = np.maximum(self.lift + self.gain * encoded**self.gamma, 0) ** _ENCODED
         return np.where(rgb < 0, rgb, curved)
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """The encoding of sRGB, for a picture whose values were linear already and were decoded as sRGB once more."""
+
+    name: str = "its tone curve matched"
+
+    def apply(self, lab: Image) -> Image:
+        rgb = lab_to_linear(lab)
+        return np.asarray(linear_to_lab(np.where(rgb < 0, rgb, srgb_encode(np.maximum(rgb, 0)))), np.float32)
 
 
 @dataclass(frozen=True)
@@ -127,6 +142,7 @@ def fit_tone(lab: Image, lightness: Plane, known: Mask) -> tuple[Tone, ...]:
         The models; empty if the luminance is the same, or differs in a way that none of them explains.
     """
     fits: dict[str, Callable[[Image, Plane, Mask], Tone]] = {
+        "encoding": lambda *_: _Encoding(),
         "curve": _fit_curve,
         "light": _fit_light,
         "sharpness": _fit_sharpness,
@@ -166,10 +182,20 @@ def _fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:
     places = places[:: max(1, len(places) // _SAMPLES)]
     rgb = lab_to_linear(lab.reshape(-1, 3)[places].astype(np.float64))
     target = lightness.ravel()[places].astype(np.float64)
-    parameters = np.array([0.0, 1.0, 1.0])
     if len(places) < 100:
         return _Curve(0.0, 1.0, 1.0)
-    weight = np.ones(len(places))
+    found = [_solve_curve(rgb, target, start) for start in _STARTS]
+    best = min(
+        found, key=lambda each: np.minimum(np.abs(_curve_lightness(each, rgb) - target), _MOST_DIFFERENCE).mean()
+    )
+    lift, gain, gamma = map(float, best)
+    return _Curve(lift, gain, gamma)
+
+
+def _solve_curve(
+    rgb: NDArray[np.float64], target: NDArray[np.float64], start: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    parameters, weight = np.array(start), np.ones(len(target))
     for _ in range(12):
         apart = _curve_lightness(parameters, rgb) - target
         weight = 1 / np.sqrt(np.maximum(1, np.abs(apart) / 2))
@@ -178,11 +204,10 @@ def _fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:
             [(_curve_lightness(parameters + step, rgb) - target - apart) / 1e-4 for step in steps], axis=1
         )
         move = np.linalg.lstsq(slopes * weight[:, None], -apart * weight, rcond=None)[0]
-        parameters = np.clip(parameters + move, [-0.3, 0.3, 0.3], [0.3, 3.0, 3.0])
+        parameters = np.clip(parameters + move, *_BOUNDS)
         if np.abs(move).max() < 1e-4:
             break
-    lift, gain, gamma = map(float, parameters)
-    return _Curve(lift, gain, gamma)
+    return np.asarray(parameters, np.float64)
 
 
 def _curve_lightness(parameters: NDArray[np.float64], rgb: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -169,6 +169,8 @@ function lookSoon() {
 function render(job) {
   $("main").hidden = false;
   $("empty").hidden = state.jobs.length > 0;
+  write($("empty-title"), state.cleared ? "No jobs in the list" : "No jobs yet");
+  $("cleared").hidden = !state.cleared;
   $("queue").hidden = state.jobs.length === 0 && !state.paused && !state.cleared;
   $("job").hidden = !job;
   queue.render(state, job?.id ?? null);

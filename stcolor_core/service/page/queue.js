@@ -53,6 +53,7 @@ export class Queue {
     write($("pause"), paused ? "Continue queue" : "Pause queue");
     $("clear").disabled = jobs.every(isBusy);
     $("restore").hidden = !cleared;
+    write($("restore"), cleared === 1 ? "Show the cleared job" : `Show ${cleared} cleared jobs`);
   }
 }
 

@@ -71,7 +71,6 @@ def hold_longer(folder: Path) -> None:
 
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "plate": (lambda folder: repaint(folder / "plate.0002.exr"), "the plate of 2 has changed since"),
-    "plates only touched": (touch_plates, "the plate of 1-4 has changed since"),
     "plate removed": (lambda folder: (folder / "plate.0004.exr").unlink(), "the plate of 4 has been removed since"),
     "one more plate": (hold_longer, "the plate of 5 has been added since"),
     "reference": (lambda folder: repaint(folder / "ref.0001.exr"), "reference 1 has changed since"),
@@ -124,6 +123,25 @@ def test_a_reference_that_was_only_touched_has_not_changed(
     before = contents(folder)
     assert ended(store, worker.resume(store.get(done.id))).state == "done"
     assert {**contents(folder), gone.name: None} == {**before, gone.name: None}
+
+
+def test_plates_that_were_only_touched_have_not_changed(worker: Worker, store: Store, done: Job, folder: Path) -> None:
+    gone = folder / "out" / f"shot.{GONE:04d}.exr"
+    for _ in range(2):  # what the first Resume writes must be valid for the second
+        touch_plates(folder)
+        record = store.inputs(done.id)
+        assert record is not None and find_stale(done, record) is None
+        gone.unlink()
+        before = contents(folder)
+        assert ended(store, worker.resume(store.get(done.id))).state == "done"
+        after = contents(folder)
+        assert gone.name in after and {name: after[name] for name in before} == before
+    gone.unlink()
+    changed = bytearray((folder / "plate.0003.exr").read_bytes())
+    changed[-1] ^= 1
+    (folder / "plate.0003.exr").write_bytes(changed)  # of the same size
+    with pytest.raises(StaleFrames, match="the plate of 3 has changed since"):
+        worker.resume(store.get(done.id))
 
 
 def test_frames_are_written_again_on_request_with_the_references_that_they_had(
@@ -183,6 +201,36 @@ def test_a_stopped_job_goes_on_with_writing_frames_again_until_something_changes
     repaint(folder / "plate.0003.exr")
     with pytest.raises(StaleFrames, match="plate of 3"):
         worker.resume(store.get(done.id))
+
+
+@pytest.mark.parametrize("is_changed", [True, False], ids=["a plate changes", "nothing changes"])
+def test_a_job_that_goes_on_with_the_next_core_overwrites_no_frame_of_its_own(
+    store: Store, asked: Shot, folder: Path, *, is_changed: bool
+) -> None:
+    first = Worker(store, device="cpu", log=folder / "core.log", on_written=lambda *_: first.request_stop())
+    first.start()
+    job = first.submit(asked)
+    first.join()
+    assert store.get(job.id).state == "queued"
+    before = contents(folder)
+    assert 0 < len(before) < 4
+    if is_changed:
+        repaint(folder / "plate.0001.exr")
+    second = Worker(store, device="cpu", log=folder / "core.log")
+    second.start()
+    try:
+        after = ended(store, job)
+        assert contents(folder).items() >= before.items()
+        if not is_changed:
+            assert after.state == "done" and len(contents(folder)) == 4
+            return
+        assert after.state == "failed" and contents(folder) == before
+        assert after.error is not None and "the plate of 1 has changed since" in after.error
+        assert ended(store, second.write_again(after)).state == "done"
+        assert contents(folder).items().isdisjoint(before.items())
+    finally:
+        second.request_stop()
+        second.join()
 
 
 def test_a_new_matte_makes_frames_out_of_date(worker: Worker, store: Store, asked: Shot, folder: Path) -> None:

@@ -110,6 +110,27 @@ def test_an_unchanged_shot_computes_nothing_and_a_change_makes_a_version(comp: C
 
 
 @pytest.mark.usefixtures("core")
+def test_a_script_saved_under_another_name_is_told_once_where_its_versions_go(
+    nuke: Any, comp: Comp, render: Any
+) -> None:
+    render.colorize(comp.node)
+    nuke.scriptSaveAs((comp.folder / "comp_v002.nk").as_posix(), 1)
+    comp.node["working_height"].setValue(68)
+    render.colorize(comp.node)
+    assert "stay in" not in comp.status, "all versions of a script have one folder"
+    nuke.scriptSaveAs((comp.folder / "precomp.nk").as_posix(), 1)
+    own = comp.folder / "refcolorize" / "precomp" / "RefColorize1"
+    render.colorize(comp.node)
+    assert comp.status.endswith(
+        f"The versions go to {own.as_posix()} from now on, the earlier ones stay in {comp.results.as_posix()}"
+    )
+    assert comp.node["result_file"].value().startswith(own.as_posix())
+    comp.node["working_height"].setValue(72)
+    render.colorize(comp.node)
+    assert "stay in" not in comp.status
+
+
+@pytest.mark.usefixtures("core")
 def test_a_new_key_recomputes_only_the_frames_that_it_affects(comp: Comp, render: Any, core: Client) -> None:
     from refcolorize.node import keyframes
 

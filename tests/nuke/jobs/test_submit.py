@@ -31,6 +31,17 @@ def submit(goes: Any, nuke: Any) -> Any:
 # Without a GUI: nuke -t
 
 
+def test_a_script_saved_under_another_name_is_told_where_its_versions_go(
+    comp: Comp, nuke: Any, submit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit.submit(comp.node, engine="openjd")
+    nuke.scriptSaveAs((comp.folder / "precomp.nk").as_posix(), 1)
+    capsys.readouterr()
+    submit.submit(comp.node, engine="openjd")
+    own = comp.folder / "refcolorize" / "precomp" / "RefColorize1"
+    assert f"The versions go to {own.as_posix()} from now on" in comp.node["status"].value()
+
+
 def test_in_a_terminal_submit_returns_the_job_and_prints_its_path(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,48 @@ def test_a_version_of_a_colleague_is_offered_when_the_script_is_opened(
     comp.node = node
     colorize(comp, pump, "v001")
     assert sorted(path.name for path in Path(comp.results).glob("v*")) == ["v001", "v002"]
+
+
+def touch_plates(comp: Comp) -> None:
+    """Give the plates another time, as a backup does that restores them."""
+    for path in comp.folder.glob("plate.*.exr"):
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+
+
+def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_compared_them(
+    comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.jobs import freshness, touched_inputs
+
+    colorize(comp, pump, "v001")
+    touch_plates(comp)
+    freshness.follow_at_once(comp.node)
+    assert "OUT OF DATE" in comp.status
+    pump(until=lambda: "OUT OF DATE" not in comp.status)
+    height = comp.node["working_height"].value()
+    comp.node["working_height"].setValue(80)
+    freshness.follow_at_once(comp.node)
+    assert "OUT OF DATE: since v001 was made, these have changed: working height" in comp.status
+    comp.node["working_height"].setValue(height)
+    freshness.follow_at_once(comp.node)
+    changed = bytearray((comp.folder / "plate.1003.exr").read_bytes())
+    changed[-1] ^= 1
+    (comp.folder / "plate.1003.exr").write_bytes(changed)
+    answers: list[bool] = []
+    look = touched_inputs._are_only_touched
+    monkeypatch.setattr(touched_inputs, "_are_only_touched", lambda *job: answers.append(look(*job)) or answers[-1])
+    freshness.follow_at_once(comp.node)
+    pump(until=lambda: answers)
+    freshness.follow_at_once(comp.node)
+    assert answers == [False]
+    assert "OUT OF DATE: since v001 was made, these have changed: plate" in comp.status
+
+
+def test_colorize_copies_the_frames_of_plates_that_were_only_touched(
+    comp: Comp, pump: Callable[..., Any], core: Any
+) -> None:
+    colorize(comp, pump, "v001")
+    touch_plates(comp)
+    colorize(comp, pump, "v002")
+    events = core.get(f"/v1/jobs/{comp.node['job'].value()}/events?wait=0")["events"]
+    assert all(event["kept"] for event in events if event["kind"] == "frame")

@@ -103,6 +103,31 @@ def unfinished_on_a_farm(comp: Comp) -> None:
     (comp.results / "v001" / "RefColorize1_v001.1003.exr").unlink()
 
 
+def skipping(comp: Comp, plates: list[int]) -> None:
+    """Have v001 of a farm lack frame 1003, and its shot skip frames that the plate lacks."""
+    unfinished_on_a_farm(comp)
+    folder = comp.folder / "scan"
+    folder.mkdir()
+    for frame in plates:
+        (folder / f"scan.{frame}.exr").touch()
+    file = comp.results / "v001" / "shot.json"
+    shot = json.loads(file.read_text())
+    shot["plate"] = {"path": (folder / "scan.####.exr").as_posix(), "frames": "1001-1006", "missing": "skip"}
+    file.write_text(json.dumps(shot))
+
+
+@pytest.mark.parametrize(
+    ("plates", "is_removed"),
+    [([1001, 1002, 1004, 1005, 1006], True), ([1001, 1002, 1003, 1004, 1005, 1006], False), ([], False)],
+    ids=["the plate lacks the frame", "the frame is still to come", "the plate is out of reach"],
+)
+def test_a_version_of_a_farm_that_skipped_frames_is_finished(
+    four: Comp, cleaning: Any, plates: list[int], is_removed: bool
+) -> None:
+    skipping(four, plates)
+    assert ("v001" in names(cleaning.plan(four.node))[0]) == is_removed
+
+
 REFERENCES: dict[str, Callable[[Comp], object]] = {
     "another node shows it": other_node,
     "a Read reads it": lambda comp: comp.nuke.nodes.Read(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from comp import Comp, make_comp
-from refcolorize.node.script_version import EARLIER_FOLDER, without_version
+from refcolorize.node.script_version import EARLIER_FOLDERS, without_version
 
 NAMES = {
     "sh010_comp_v001": "sh010_comp",
@@ -22,7 +22,12 @@ NAMES = {
     "lens_v2_comp_v003_jd": "lens_v2_comp_jd",
     "sh010_v001_rev2": "sh010_rev2",
     "sh010_v1b_comp": "sh010_v1b_comp",
-    "sq.0010": "sq.0010",
+    "sh010_comp.0001": "sh010_comp",
+    "comp.012": "comp",
+    "comp.v003.0001": "comp.0001",
+    "comp.2": "comp.2",
+    "sq_0010": "sq_0010",
+    "0001": "0001",
     "v001": "",
     "comp": "comp",
 }
@@ -52,7 +57,7 @@ def test_the_knob_of_the_node_says_the_same(comp: Comp) -> None:
 def test_a_node_of_an_earlier_plug_in_keeps_its_folder_if_it_is_there_and_shares_the_next_one(comp: Comp) -> None:
     from refcolorize.node import node_results
 
-    comp.node["output_folder"].setValue(EARLIER_FOLDER)
+    comp.node["output_folder"].setValue(EARLIER_FOLDERS[0])
     save_as(comp, "sh010_comp_v001_jd")
     earlier = comp.folder / "refcolorize" / "sh010_comp_v001_jd" / "RefColorize1"
     (earlier / "v001").mkdir(parents=True)
@@ -63,3 +68,27 @@ def test_a_node_of_an_earlier_plug_in_keeps_its_folder_if_it_is_there_and_shares
         assert node_results.results(comp.node).folder == comp.folder / "refcolorize" / "sh010_comp_jd" / "RefColorize1"
     save_as(comp, "sh010_comp_v001")
     assert node_results.results(comp.node).folder == comp.folder / "refcolorize" / "sh010_comp" / "RefColorize1"
+
+
+def test_scripts_that_are_numbered_after_a_dot_share_their_versions(comp: Comp) -> None:
+    from refcolorize.node import node_results
+
+    save_as(comp, "comp.0001")
+    shared = comp.folder / "refcolorize" / "comp" / "RefColorize1"
+    (shared / "v001").mkdir(parents=True)
+    save_as(comp, "comp.0002")
+    assert [version.name for version in node_results.versions(comp.node)] == ["v001"]
+
+
+@pytest.mark.parametrize("is_saved_in_the_node", [False, True])
+def test_such_a_script_keeps_the_folder_that_an_earlier_plug_in_made(comp: Comp, is_saved_in_the_node: bool) -> None:
+    from refcolorize.node import node_results
+
+    if is_saved_in_the_node:
+        comp.node["output_folder"].setValue(EARLIER_FOLDERS[1])
+    save_as(comp, "comp.0001")
+    earlier = comp.folder / "refcolorize" / "comp.0001" / "RefColorize1"
+    (earlier / "v001").mkdir(parents=True)
+    assert [version.name for version in node_results.versions(comp.node)] == ["v001"]
+    save_as(comp, "comp.0002")
+    assert node_results.results(comp.node).folder == comp.folder / "refcolorize" / "comp" / "RefColorize1"

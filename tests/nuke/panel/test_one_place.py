@@ -98,7 +98,6 @@ def test_an_error_of_the_panel_is_gone_when_the_next_run_begins(panel: Any, comp
 
 
 def test_a_job_that_the_page_resumes_is_followed_again(core: Client, panel: Any, comp: Comp) -> None:
-    good = (comp.folder / "plate.1003.exr").read_bytes()
     panel.colorize.click()
     wait_until(lambda: comp.status == "v001 is done: 6 frames")
     wait_until(lambda: panel._snapshot.own_job() and panel._snapshot.own_job()["state"] == "done")
@@ -110,7 +109,7 @@ def test_a_job_that_the_page_resumes_is_followed_again(core: Client, panel: Any,
     core.request("POST", f"{resume}?write_again=true")
     wait_until(lambda: "failed" in comp.status and "1003" in comp.status)
     wait_until(lambda: not has_task())
-    (comp.folder / "plate.1003.exr").write_bytes(good)
+    (comp.folder / "plate.1003.exr").write_bytes((comp.folder / "plate.1004.exr").read_bytes())
     core.request("POST", f"{resume}?write_again=true")
     wait_until(lambda: comp.status == "v001 is done: 6 frames")
     wait_until(lambda: panel.status.text() == comp.status)

@@ -106,6 +106,27 @@ def test_bars_of_a_film_format_lend_no_colour_and_leave_the_rest_exact() -> None
     assert np.array_equal(registered[known], lab[known])
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((90, 160), ["lies between bars, which are left out"]),
+        ((58, 103), ["shows the whole frame smaller", "its bars are left out"]),
+    ],
+)
+def test_a_picture_fitted_between_bars_is_said_to_lie_there(size: tuple[int, int], words: list[str]) -> None:
+    whole = keyframe()
+    lab = np.zeros_like(whole)
+    top, left = (108 - size[0]) // 2, (192 - size[1]) // 2
+    lab[top : top + size[0], left : left + size[1]] = cv2.resize(whole, size[::-1], interpolation=cv2.INTER_AREA)
+    found = find(lab)
+    assert found.frame == FRAME
+    line = found.describe(FRAME, lines=108)
+    assert all(part in line for part in words)
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is not None and known.mean() > 0.85
+    assert np.abs(registered[..., 1:] - SCENE.ab[FRAME])[known].mean() < 2.5
+
+
 def test_a_flat_colour_shows_nothing_of_a_plate_with_texture_and_is_a_still() -> None:
     red = np.full((*SCENE.lightnesses[FRAME].shape, 3), (50, 60, 40), np.float32)
     assert find(red).frame is None

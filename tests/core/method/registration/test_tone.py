@@ -35,6 +35,18 @@ def lifted(picture: np.ndarray) -> np.ndarray:
     return np.float32(0.06) + np.float32(0.8) * picture
 
 
+def faded(picture: np.ndarray) -> np.ndarray:
+    return np.float32(0.25) + np.float32(0.7) * picture
+
+
+def decoded_twice(picture: np.ndarray) -> np.ndarray:
+    return srgb_decode(picture)
+
+
+def logarithmic(picture: np.ndarray) -> np.ndarray:
+    return (np.log2(srgb_decode(picture) / 0.18 + 1e-3) + 9) / 13
+
+
 def relit(picture: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32) / WIDTH
     return srgb_encode(srgb_decode(picture) * (0.6 + 0.5 * x + 0.2 * y)[..., None])
@@ -55,6 +67,9 @@ def relit_and_sharpened(picture: np.ndarray) -> np.ndarray:
 CHANGES = {
     gamma: ["its tone curve matched"],
     lifted: ["its tone curve matched"],
+    faded: ["its tone curve matched"],
+    decoded_twice: ["its tone curve matched"],
+    logarithmic: ["its tone curve matched"],
     relit: ["relit to the plate's light"],
     sharpened: ["its sharpening undone"],
     softened: ["its softness undone"],
