@@ -61,8 +61,8 @@ def _are_only_touched(job: str, path: str) -> bool:
     """Return whether the core knows what the frames of a path were made from, and finds all of it unchanged."""
     try:
         client = server.find()
-        details = {} if client is None else client.details(job)
+        answer = {} if client is None else client.details(job)
     except RefColorizeError:
         return False
-    known = bool(details.get("inputs_known")) and details["job"]["state"] == "done"
-    return known and same_files(str(details["job"]["output"]), path) and details["out_of_date"] is None
+    known = bool(answer.get("inputs_known")) and answer["job"]["state"] == "done"
+    return known and same_files(str(answer["job"]["output"]), path) and answer["out_of_date"] is None
