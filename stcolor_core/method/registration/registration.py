@@ -202,7 +202,7 @@ def find_registration(
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     if bars is not None:
         known = ~bars if known is None else known & ~bars
-    found = _find_registration(lab, known, frame=frame, others=tuple(others), lightness_of=lightness_of)
+    found = _find_registration(lab, known, frame=frame, others=others, lightness_of=lightness_of)
     return found if bars is None or found.frame is None else replace(found, bars=bars)
 
 
@@ -233,6 +233,7 @@ def _find_registration(
     few = has_few_levels(key, lightness, counted)
     if order := find_channel_order(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
+    others = tuple(others)  # only now, as the frames are read for it
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit)
