@@ -202,7 +202,9 @@ def _tracked(stack: _Stack, targets: Tensor) -> Tensor | None:
     """Return the positions in N that tracking allows, (T, K), -1 for none; None unless it restricts each reference."""
     if any(reference.candidates is None for reference in stack.references):
         return None
-    positions = _in_stack([allowed_candidates(reference, targets) for reference in stack.references], stack)
+    outside = (targets < 0)[:, None]
+    allowed = [allowed_candidates(reference, targets).masked_fill_(outside, -1) for reference in stack.references]
+    positions = _in_stack(allowed, stack)
     return torch.cat(positions, dim=1) if len(positions) > 1 else positions[0]
 
 

@@ -200,7 +200,7 @@ def find_registration(
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
     """
-    given = _Keyframe(lab, known, frame, tuple(others), lightness_of)
+    given = _Keyframe(lab, known, frame, others, lightness_of)
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     if bars is None:
         return _register(given)
@@ -214,7 +214,7 @@ class _Keyframe(NamedTuple):
     lab: Image
     known: Mask | None
     frame: int
-    others: tuple[int, ...]
+    others: Iterable[int]
     lightness_of: Callable[[int], Plane]
 
 
@@ -240,6 +240,7 @@ def _register(given: _Keyframe) -> Registration:
     few = has_few_levels(key, lightness, counted)
     if order := find_channel_order(lab, lightness, counted):
         return _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
+    others = tuple(others)  # only now, as the frames are read for it
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit)
