@@ -61,7 +61,9 @@ def test_a_channel_beside_the_others_is_put_on_them(channel: int, x: float, y: f
 
 
 @pytest.mark.parametrize(
-    "change", [lambda p: p, lambda p: p**1.5, lambda p: 0.8 * p, lambda p: np.roll(p, 3, axis=1)], ids=str
+    "change",
+    [lambda p: p, lambda p: p**1.5, lambda p: 0.8 * p, lambda p: np.roll(p, 3, axis=1)],
+    ids=["as it is", "gamma", "darker", "moved"],
 )
 def test_channels_in_order_and_on_each_other_are_left(change: object) -> None:
     lab = lab_of(change(PICTURE))  # type: ignore[operator]
