@@ -226,7 +226,8 @@ class _Run:
         _, spans = self._plan_spans(requested)
         digests = self._digest_frames(requested, spans)
         todo = self._inspect_output(digests)
-        record = record_inputs(self._shot, self._inputs, self._digests, requested, spans, self._patches.walks_to)
+        walks_to = self._patches.walks_to
+        record = record_inputs(self._shot, self._inputs, self._digests, requested, spans, walks_to, digests)
         self._on_inputs(record)
         with (
             Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext(),

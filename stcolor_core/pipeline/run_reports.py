@@ -75,12 +75,14 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
         output: The output's files.
         files: What is on disk, by frame.
     """
-    changed = [frame for frame, file in files.items() if file.state.is_others_work]
-    if changed:
-        reporter.warn(
-            f"Frame {describe_frames(changed)} of {output} was changed after it was written, is locked, "
-            f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
-        )
+    kept: dict[str, list[int]] = {}
+    for frame, file in files.items():
+        if file.state.is_others_work:
+            is_ours = "stcolor/settings" in file.metadata
+            why = "was changed after it was written" if file.is_changed else "is locked, and out of date"
+            kept.setdefault(why if is_ours else "was not written by RefColorize", []).append(frame)
+    for why, frames in kept.items():
+        reporter.warn(f"Frame {describe_frames(frames)} of {output} {why}. It is kept as it is. {advise('force')}.")
 
 
 def describe_stale(frames: Iterable[int], changes: Sequence[InputChange]) -> str:

@@ -19,9 +19,11 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import Version, write_confidence, write_thumbnail
+from ..node.versions import write_confidence, write_thumbnail
+from . import freshness
 from .audience import is_shown
 from .job import Job, PendingInputs
+from .origins import store_origin
 from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
 from .reference_check import find_flaws, require_color
 from .running_tasks import last_states, live_tasks
@@ -152,7 +154,7 @@ class RenderTask(BackgroundTask):
         if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         self._store_summary()
-        self._store_stamp()
+        self._store_origin()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -235,17 +237,11 @@ class RenderTask(BackgroundTask):
                 picture = self._client.picture(self.job, middle, of="result", height=_THUMBNAIL_LINES)
                 write_thumbnail(self.path, picture)
 
-    def _store_stamp(self) -> None:
-        """Store which files the frames come from, if the core has written them again from files that had changed."""
-        version = Version(0, self.path, 0)
-        now, before = version.stamp_now(), version.made_from()
-        if self._preview_frames or self._client is None or self.state != "done" or before in ("", now):
-            return
-        with suppress(RefColorizeError):
-            answer = self._client.details(self.job)
-            job = answer["job"]
-            if job["state"] == "done" and answer["out_of_date"] is None:
-                version.store_stamp(now)
+    def _store_origin(self) -> None:
+        """Store which files the frames come from, however the run has ended: it may have written some of them again."""
+        if not self._preview_frames and self._client is not None:
+            with suppress(RefColorizeError):
+                store_origin(self._client, self.path, self.job)
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():
@@ -327,6 +323,7 @@ class RenderTask(BackgroundTask):
             return
         if node_results.is_showing(self._node, self.path):
             node_results.reload_result(self._node)
+            freshness.has_reloaded(self.path)
         self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _store_job(self) -> None:

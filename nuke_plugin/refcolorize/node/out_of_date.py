@@ -8,7 +8,7 @@ the colour is looked at, on the tab Output, is no part of a Shot and never count
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -17,15 +17,17 @@ from typing import Any
 import nuke
 
 from ..errors import RefColorizeError
+from ..plurals import noun_of
 from . import inputs, node_results, shots
 from .frame_names import same_files
 from .frame_texts import frame_numbers, frames_text
-from .frames_on_disk import files_of, stamp
+from .frames_on_disk import FileStates, files_of, stamp, stamp_of, states_of
+from .origin import Origin
 from .rendered_inputs import InputRender
 from .shot_plan import ShotPlan
 from .versions import PREVIEW, Results, Version
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_frames"]
 
 _MOST = 3  # ranges of frames that are named
 _SETTINGS = {"exposure": "exposure", "colorspace": "colour space"}  # of the plate, and the node's words for them
@@ -53,13 +55,37 @@ def describe(node: nuke.Node) -> str:
     except (RefColorizeError, RuntimeError):  # Colorize says what is wrong; an input may have an error
         return ""
     found = _Comparison(shown, stored, plan).changes()
-    if not found.all:
-        return ""
     remedy = "Press Colorize, or choose another version"
+    if not found.all:
+        wrong = describe_frames(shown, name)
+        return f"OUT OF DATE: {wrong}. {remedy}." if wrong else ""
     if found.other_plate or (found.pictures and _is_foreign(node, shown.path)):
         origin = found.other_plate or Path(shown.path).parent.as_posix()
         return f"ANOTHER SHOT: {name} was made from {origin}. {remedy}."
     return f"OUT OF DATE: since {name} was made, these have changed: {', '.join(found.all)}. {remedy}."
+
+
+def describe_frames(version: Version, name: str) -> str:
+    """Return which frames of a version may come from other files than its others; "" for none, or if nobody knows.
+
+    Args:
+        version: The version.
+        name: The version's name: v001.
+    """
+    origin = Origin.of(version)
+    if not origin.is_known:
+        return ""
+    frames = states_of(version.path)
+    parts = (
+        (origin.unknown(frames), "written since, and may come from other files"),
+        (origin.unchanged(origin.others, frames), "made from other files or settings"),
+        (origin.unchanged(origin.painted, frames), "painted by hand over colour from other files or settings"),
+    )
+    return "; ".join(
+        f"{noun_of(len(numbers), 'frame')} {_some(numbers)} of {name} {'was' if len(numbers) == 1 else 'were'} {words}"
+        for numbers, words in parts
+        if numbers
+    )
 
 
 def _is_foreign(node: nuke.Node, path: str) -> bool:
@@ -190,15 +216,28 @@ class _Comparison:
         if not made_from or stamp(everything, moved=moved) == made_from:
             return
         read = set(frame_numbers(self._before.get("plate", {}).get("frames")))
-        is_told, plain = False, [(kind, path) for kind, paths in shots_paths[1].items() for path in paths if path]
+        states = Origin.of(self._version).files
+        if states:
+            for kind, paths in shots_paths[0].items():
+                for path in paths:
+                    yield from _named(kind, _changed(states.get(path, {}), states_of(moved.get(path, path))), read)
+            return
+        told: list[str] = []
+        plain = [(kind, path) for kind, paths in shots_paths[1].items() for path in paths if path]
         for kind, path in plain:
-            newer = self._newer(path)
-            frames = [frame for frame in newer if kind != "plate" or not read or frame in read]
-            if frames:
-                yield f"{kind} {_some(frames)}" if frames != [0] else kind
-            is_told = is_told or bool(newer)  # frames after the end of the plate may be new, and change nothing
-        if not is_told and plain:
-            yield " or ".join(dict.fromkeys(kind for kind, _ in plain))
+            told += _named(kind, self._newer(path), read)
+        if not told and plain and self._stamp_of_read(everything, moved, read) != made_from:
+            told.append(" or ".join(dict.fromkeys(kind for kind, _ in plain)))
+        yield from told
+
+    def _stamp_of_read(self, paths: Iterable[str], moved: Mapping[str, str], read: Collection[int]) -> str:
+        """Return the stamp without the newer frames that the version does not read, which change nothing."""
+        files = [(path, states_of(moved.get(path, path))) for path in paths]
+        left_out = {path: {str(frame) for frame in self._newer(moved.get(path, path))} for path, _ in files}
+        return stamp_of(
+            (path, {frame: state for frame, state in each.items() if not _is_new(frame, left_out[path], read)})
+            for path, each in files
+        )
 
     @staticmethod
     def _paths(shot: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -229,6 +268,22 @@ class _Comparison:
         lacking = set(self._frames) - set(frame_numbers(before.get("output", {}).get("frames")))
         if lacking and before.get("output", {}).get("frames"):
             yield f"frame range (without colour: {_some(sorted(lacking))})"
+
+
+def _named(kind: str, changed: Collection[int], read: Collection[int]) -> Iterator[str]:
+    """Yield an input with its changed frames, of which those outside of a plate's range change nothing."""
+    frames = sorted(frame for frame in changed if kind == "stills" or not frame or not read or frame in read)
+    if frames:
+        yield f"{kind} {_some(frames)}" if frames != [0] else kind
+
+
+def _changed(before: FileStates, now: FileStates) -> list[int]:
+    """Return the frames whose files have changed, are gone or are new; 0 for a single picture."""
+    return [int(frame or 0) for frame in before.keys() | now.keys() if before.get(frame) != now.get(frame)]
+
+
+def _is_new(frame: str, newer: Collection[str], read: Collection[int]) -> bool:
+    return bool(frame and read) and int(frame) not in read and str(int(frame)) in newer
 
 
 def _differs(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> bool:
