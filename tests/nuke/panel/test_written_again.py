@@ -156,26 +156,131 @@ def test_an_opened_script_marks_frames_that_were_written_again_while_it_was_clos
 
 
 @pytest.mark.parametrize("is_followed", [True, False])
-def test_a_rewrite_that_fails_half_way_leaves_the_mark_after_the_plates_are_back(
-    core: Client, comp: Comp, is_followed: bool
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_rewrite_that_ends_half_way_leaves_the_mark_after_the_plates_are_back(
+    core: Client, comp: Comp, monkeypatch: pytest.MonkeyPatch, end: str, is_followed: bool
+) -> None:
+    from refcolorize.jobs import render
+
+    from stcolor_core.errors import OutputError
+    from stcolor_core.pipeline.writing import FrameWriter
+
+    restore = darken_plates(comp)
+    before = {number: frame(comp, number).read_bytes() for number in range(FIRST, FIRST + 6)}
+    write, job = FrameWriter.write, job_of(comp)
+
+    def write_one(self: Any, rendered: Any, *args: Any) -> Any:
+        if end == "cancelled":
+            core.request("POST", f"/v1/jobs/{job}/cancel")
+        elif frame(comp, FIRST).read_bytes() != before[FIRST]:
+            raise OutputError("The disk is full.")
+        return write(self, rendered, *args)
+
+    monkeypatch.setattr(FrameWriter, "write", write_one)
+    write_again(core, comp, end)
+    if is_followed:
+        render.follow(comp.node)
+        wait_until(lambda: not has_task())
+    written = [number for number in before if frame(comp, number).read_bytes() != before[number]]
+    assert 0 < len(written) < 6
+    details = core.get(f"/v1/jobs/{job}/details")
+    assert details["out_of_date"]["frames"] == [number for number in before if number not in written]
+    assert "Resume finishes it" in details["out_of_date"]["line"]
+    status = look_until(comp, lambda status: "made from other files or settings" in status)
+    assert f"frames {FIRST + len(written)}-{FIRST + 5} of v001 were made from other files" in status or len(written) > 1
+    restore()
+    assert is_marked(look(comp))
+    assert core.get(f"/v1/jobs/{job}/details")["out_of_date"] is not None
+    monkeypatch.setattr(FrameWriter, "write", write)
+    write_again(core, comp)
+    look_until(comp, lambda status: not is_marked(status))
+
+
+def test_a_plate_that_changes_during_a_rewrite_leaves_the_mark_after_the_plates_are_back(
+    core: Client, comp: Comp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from refcolorize.jobs import render
 
     restore = darken_plates(comp)
-    before = {number: frame(comp, number).read_bytes() for number in range(FIRST, FIRST + 6)}
-    if is_followed:
-        last = comp.folder / f"plate.{FIRST + 5}.exr"
-        data, status = last.read_bytes(), last.stat()
-        last.write_bytes(data[: len(data) // 2])
-        os.utime(last, ns=(status.st_atime_ns, status.st_mtime_ns))
-    else:
-        lock_out(comp)
-    core.request("POST", f"/v1/jobs/{job_of(comp)}/resume?write_again=true")
-    if is_followed:
-        render.follow(comp.node)
-    wait_until(lambda: core.get(f"/v1/jobs/{job_of(comp)}")["state"] == "failed" and not has_task())
-    after = {number: frame(comp, number).read_bytes() for number in before if frame(comp, number).is_file()}
-    assert any(after[number] != before[number] for number in after), "some were written again"
+    brighten_later = [comp.folder / "plate.1003.exr"]
+
+    def change_once(*_: Any) -> None:
+        while brighten_later:
+            brighten(brighten_later.pop(), 1_700_000_900)
+
+    from stcolor_core.pipeline.writing import FrameWriter
+
+    write = FrameWriter.write
+
+    def write_and_change(self: Any, *args: Any) -> Any:
+        change_once()
+        return write(self, *args)
+
+    monkeypatch.setattr(FrameWriter, "write", write_and_change)
+    write_again(core, comp)
+    render.follow(comp.node)
+    wait_until(lambda: not has_task())
+    assert not brighten_later
+    assert is_marked(look(comp)), "1003 has changed since"
     restore()
     assert is_marked(look(comp))
-    look_until(comp, is_marked)
+
+
+def test_only_frames_that_have_changed_since_they_were_written_again_are_named(core: Client, comp: Comp) -> None:
+    brighten(comp.folder / "plate.1003.exr", 1_700_000_500 + 10**9)
+    assert "changed: plate 1003." in look(comp)
+    write_again(core, comp)
+    look_until(comp, lambda status: not is_marked(status))
+    brighten(comp.folder / "plate.1005.exr", 1_700_000_600 + 10**9)
+    assert "changed: plate 1005." in look(comp)
+
+
+def test_a_frame_beyond_the_end_hides_no_change(comp: Comp) -> None:
+    brighten(comp.folder / "plate.1003.exr", 1_600_000_000)
+    shutil.copy(comp.folder / "plate.1006.exr", comp.folder / "plate.1007.exr")
+    assert "changed: plate 1003." in look(comp)
+    (comp.results / "v001" / "made_from.json").write_text("{}")  # as for a farm's version, nothing is known
+    assert not is_marked(look(comp))
+
+
+def test_a_locked_frame_stays_marked_and_a_painted_one_is_not_called_out_of_date(core: Client, comp: Comp) -> None:
+    from stcolor_core.images import frame_files, plates
+
+    locked, painted = frame(comp, 1006), frame(comp, 1003)
+    locked.chmod(0o444)
+    grey = plates.read(painted).pixels[..., 0]
+    frame_files.write_frame(painted, {name: (grey, "half") for name in "RGB"})
+    look_until(comp, lambda status: not is_marked(status))
+    darken_plates(comp)
+    write_again(core, comp)
+    status = look_until(comp, lambda status: "made from other files" in status)
+    assert "OUT OF DATE: frame 1006 of v001 was made from other files or settings. " in status
+
+
+def test_a_version_that_the_page_has_made_is_out_of_date_like_any_other(core: Client, comp: Comp) -> None:
+    from serving import until
+
+    from refcolorize.node import keyframes, node_results
+
+    details = core.get(f"/v1/jobs/{job_of(comp)}/details")
+    reference = Path(details["references"]["1001"])
+    shutil.copy(reference, reference.with_name(reference.name.replace("1001", "1006")))
+    status, answer = core.request("POST", f"/v1/jobs/{job_of(comp)}/key", {"frame": 1006})
+    assert status == 200, answer
+    until(lambda: core.get(f"/v1/jobs/{answer['id']}")["state"] == "done")
+    keyframes.add_key(comp.node, 1006)
+    node_results.offer_versions_on_disk(comp.node)
+    node_results.show(comp.node, "v002")
+    first, second = (node_results.Results(comp.results, "RefColorize1").versions())
+    look_until(comp, lambda _: second.shot_file.is_file() and not has_question())
+    assert "plate" not in look(comp)
+    assert (first.keyframes(), second.keyframes()) == ((1001, 1004), (1001, 1004, 1006))
+    brighten(comp.folder / "plate.1003.exr")
+    assert "plate 1003" in look(comp) and is_marked(comp.status)
+
+
+def has_question() -> bool:
+    """Whether the core is being asked."""
+    from refcolorize.jobs import freshness
+
+    return any(at == float("inf") for at in freshness._asked.values())
