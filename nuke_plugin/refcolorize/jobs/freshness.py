@@ -87,13 +87,17 @@ def follow_at_once(node: nuke.Node) -> None:
         return
     values, began = _values(node), time.monotonic()
     _look_at_frames(node)
-    mark = " ".join(text for text in (previews.describe(node), out_of_date.describe(node)) if text)
+    mark = " ".join(text for text in _marks(node) if text)
     ended = time.monotonic()
     _looks[str(node.fullName())] = _Look(values, ended, ended - began)
     status = str(node["status"].value())
     told, *marks = split_status(status)
     if mark or any(marks):
         nodes.set_status(node, " ".join(text for text in (_with_full_stop(told), mark) if text))
+
+
+def _marks(node: nuke.Node) -> tuple[str, str, str]:
+    return previews.describe(node), out_of_date.describe_previews(node), out_of_date.describe(node)
 
 
 def _look_at_frames(node: nuke.Node) -> None:

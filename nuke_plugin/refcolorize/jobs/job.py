@@ -24,6 +24,7 @@ class Job:
         shot: The Shot whose references must have colour; None to check none.
         withdraw: Takes back what the job has shown in the node, if it ended without a frame. Called in the main thread
             with whether the core has the job.
+        on_done: Called in the main thread when the job is done.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Job:
     submit: Callable[[Client], Mapping[str, Any]]
     shot: Mapping[str, Any] | None = None
     withdraw: Callable[[bool], object] = lambda _: None
+    on_done: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)

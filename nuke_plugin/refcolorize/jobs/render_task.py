@@ -354,6 +354,7 @@ class RenderTask(BackgroundTask):
         return f"A copy of the script is {copy.as_posix()}"
 
     def _show_end(self) -> None:
+        self._job.on_done()
         if not self._preview_frames and not is_chosen(self._node, self.path):  # undo has hidden it, or the artist
             node_results.offer_versions_on_disk(self._node)
             self.progress.add_note(how_to_show(self.progress.name))

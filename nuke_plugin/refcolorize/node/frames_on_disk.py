@@ -11,7 +11,9 @@ from types import MappingProxyType
 
 __all__ = ["FileStates", "change_time", "count_frames", "files_of", "frames_of", "stamp", "stamp_of", "states_of"]
 
-FileStates = Mapping[str, tuple[int, int]]  # size in bytes and time of change in nanoseconds, by the frame number as text
+FileStates = Mapping[
+    str, tuple[int, int]
+]  # size in bytes and time of change in nanoseconds, by the frame number as text
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 

@@ -7,14 +7,18 @@ files. Frames that somebody has written since have others, so nothing is believe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from . import atomic
 from .frames_on_disk import FileStates, stamp_of, states_of
 from .versions import Version
 
-__all__ = ["Observation", "Origin", "input_paths"]
+__all__ = ["Observation", "Origin", "PreviewOrigin", "input_paths"]
 
 _FRESH, _OTHERS, _PAINTED = "frames", "others", "painted"  # what the core has said of frames
 
@@ -39,6 +43,7 @@ class Origin:
         fresh: The states of the frames that were made from these files, as they were on disk then.
         others: Those of frames that were made from other files or settings.
         painted: Those of frames that were painted over colour from other files or settings.
+        keys: The frames of its references; None if they are not known.
         is_known: Whether the core has ever been asked; it never was for a farm's version, or an earlier plug-in's.
     """
 
@@ -46,6 +51,7 @@ class Origin:
     fresh: FileStates
     others: FileStates
     painted: FileStates
+    keys: frozenset[int] | None
     is_known: bool
 
     @classmethod
@@ -56,10 +62,13 @@ class Origin:
             version: The version.
         """
         data = version.made_from_data()
-        files = data.get("files")
+        keys = data.get("keys")
         return cls(
-            {str(path): _states(each) for path, each in files.items()} if isinstance(files, dict) else {},
-            *(_states(data.get(name)) for name in (_FRESH, _OTHERS, _PAINTED)),
+            files=_states_by_path(data.get("files")),
+            fresh=_states(data.get(_FRESH)),
+            others=_states(data.get(_OTHERS)),
+            painted=_states(data.get(_PAINTED)),
+            keys=frozenset(keys) if isinstance(keys, list) else None,
             is_known=isinstance(data.get(_FRESH), dict),
         )
 
@@ -70,9 +79,7 @@ class Origin:
             frames: The frames on disk.
         """
         known = (self.fresh, self.others, self.painted)
-        return sorted(
-            int(frame) for frame, state in frames.items() if all(each.get(frame) != state for each in known)
-        )
+        return sorted(int(frame) for frame, state in frames.items() if all(each.get(frame) != state for each in known))
 
     @staticmethod
     def unchanged(states: FileStates, frames: FileStates) -> list[int]:
@@ -103,7 +110,7 @@ class Observation:
 
     @classmethod
     def make(cls, version: Version, shot: Mapping[str, Any]) -> Observation:
-        """Look at the disk.
+        """Return what is on disk now.
 
         Args:
             version: The version.
@@ -141,6 +148,64 @@ class Observation:
     @staticmethod
     def _told(frame: int, good: Collection[int], painted: Collection[int]) -> str:
         return _FRESH if frame in good else _PAINTED if frame in painted else _OTHERS
+
+
+@dataclass(frozen=True)
+class PreviewOrigin:
+    """What the preview of a frame was made from.
+
+    Attributes:
+        shot: Its Shot as JSON data.
+        files: The states of the input files from before the core began, by their path with ####.
+    """
+
+    shot: Mapping[str, Any]
+    files: Mapping[str, FileStates]
+
+    @classmethod
+    def make(cls, shot: Mapping[str, Any]) -> PreviewOrigin:
+        """Return the input files of a Shot that is about to be sent to the core, as they are now.
+
+        Args:
+            shot: The Shot as JSON data.
+        """
+        return cls(shot, {path: states_of(path) for path in input_paths(shot)})
+
+    def store(self, path: str, frame: int) -> None:
+        """Store it beside the frame, which is written; a folder that cannot be written is left as it is.
+
+        Args:
+            path: The path of the previews, with ####.
+            frame: The frame.
+        """
+        data = {"shot": self.shot, "files": self.files, "frame": states_of(path).get(str(frame))}
+        file = _preview_file(path, frame)
+        with suppress(OSError):
+            atomic.write_text(file, json.dumps(data) + "\n")
+
+    @classmethod
+    def read(cls, path: str, frame: int) -> PreviewOrigin | None:
+        """Return what is stored of the preview of a frame; None if nothing is, or if the frame was written since.
+
+        Args:
+            path: The path of the previews, with ####.
+            frame: The frame.
+        """
+        try:
+            data = json.loads(_preview_file(path, frame).read_text(encoding="utf-8"))
+            size, changed = data["frame"]
+            is_same = states_of(path).get(str(frame)) == (size, changed)
+            return cls(dict(data["shot"]), _states_by_path(data["files"])) if is_same else None
+        except (OSError, LookupError, TypeError, ValueError):
+            return None
+
+
+def _preview_file(path: str, frame: int) -> Path:
+    return Path(path).with_name(f"made_from.{frame}.json")
+
+
+def _states_by_path(data: object) -> dict[str, FileStates]:
+    return {str(path): _states(each) for path, each in data.items()} if isinstance(data, dict) else {}
 
 
 def _states(data: object) -> dict[str, tuple[int, int]]:

@@ -18,16 +18,16 @@ import nuke
 
 from ..errors import RefColorizeError
 from ..plurals import noun_of
-from . import inputs, node_results, shots
+from . import inputs, node_results, previews, shots
 from .frame_names import same_files
 from .frame_texts import frame_numbers, frames_text
 from .frames_on_disk import FileStates, files_of, stamp, stamp_of, states_of
-from .origin import Origin
+from .origin import Origin, PreviewOrigin
 from .rendered_inputs import InputRender
 from .shot_plan import ShotPlan
 from .versions import PREVIEW, Results, Version
 
-__all__ = ["describe", "describe_frames"]
+__all__ = ["describe", "describe_frames", "describe_previews"]
 
 _MOST = 3  # ranges of frames that are named
 _SETTINGS = {"exposure": "exposure", "colorspace": "colour space"}  # of the plate, and the node's words for them
@@ -54,15 +54,43 @@ def describe(node: nuke.Node) -> str:
         plan = shots.plan(node)
     except (RefColorizeError, RuntimeError):  # Colorize says what is wrong; an input may have an error
         return ""
-    found = _Comparison(shown, stored, plan).changes()
+    origin, written = Origin.of(shown), _change_time(shown.shot_file)
+    found = _Comparison(
+        stored, plan, origin.files, stamp=shown.made_from(), written=written, keys=origin.keys
+    ).changes()
     remedy = "Press Colorize, or choose another version"
     if not found.all:
         wrong = describe_frames(shown, name)
         return f"OUT OF DATE: {wrong}. {remedy}." if wrong else ""
     if found.other_plate or (found.pictures and _is_foreign(node, shown.path)):
-        origin = found.other_plate or Path(shown.path).parent.as_posix()
-        return f"ANOTHER SHOT: {name} was made from {origin}. {remedy}."
+        place = found.other_plate or Path(shown.path).parent.as_posix()
+        return f"ANOTHER SHOT: {name} was made from {place}. {remedy}."
     return f"OUT OF DATE: since {name} was made, these have changed: {', '.join(found.all)}. {remedy}."
+
+
+def describe_previews(node: nuke.Node) -> str:
+    """Return what has changed since the previews were made that the node shows; "" if nothing has, or nobody can tell.
+
+    Args:
+        node: A RefColorize node.
+    """
+    lines = []
+    for frame in previews.frames(node)[:_MOST]:
+        origin = PreviewOrigin.read(previews.path(node), frame)
+        if origin is None:
+            continue
+        try:
+            plan = shots.plan_frame(node, frame)
+        except (RefColorizeError, RuntimeError):  # as above
+            continue
+        changed = _Comparison(origin.shot, plan, origin.files).changes().all
+        if changed:
+            lines.append(f"Since the preview of {frame} was made, these have changed: {', '.join(changed)}.")
+    return (
+        f"{' '.join(lines)} Preview them again."
+        if len(lines) > 1
+        else "".join(f"{line} Preview it again." for line in lines)
+    )
 
 
 def describe_frames(version: Version, name: str) -> str:
@@ -117,9 +145,29 @@ class _Changes:
 class _Comparison:
     """A version's Shot and the node's own."""
 
-    def __init__(self, version: Version, stored: Mapping[str, Any], plan: ShotPlan) -> None:
+    def __init__(
+        self,
+        stored: Mapping[str, Any],
+        plan: ShotPlan,
+        files: Mapping[str, FileStates],
+        *,
+        stamp: str = "",
+        written: int = 0,
+        keys: frozenset[int] | None = None,
+    ) -> None:
+        """Prepare the comparison.
+
+        Args:
+            stored: The Shot as JSON data.
+            plan: What the node would make now.
+            files: The states of the input files then, by path; empty if only their stamp is known.
+            stamp: The stamp of these files.
+            written: When the Shot was stored, in nanoseconds.
+            keys: The keyframes that the core had; None if that is not known.
+        """
         request = plan.request({render.name: "" for render in plan.renders})
-        self._version, self._before = version, stored
+        self._before, self._files_then, self._stamp, self._written = stored, files, stamp, written
+        self._keys = keys
         self._now: dict[str, Any] = json.loads(json.dumps(request.shot))
         self._frames = request.frames
         self._renders = {render.name: render for render in plan.renders}
@@ -150,10 +198,13 @@ class _Comparison:
         changes = render.changes_since(paths[0])
         if changes is None:
             return
-        changed = self._since_move(render, changes.changed)
+        by_page = (self._keys or frozenset()).difference(render.frames, changes.gone)  # whose pictures it was given
+        repainted = [frame for frame in changes.added if frame in (self._keys or ())]
+        changed = sorted([*self._since_move(render, changes.changed), *repainted])
         if changed:
             yield f"reference {_some(changed)}"
-        moves = [("added", changes.added), ("removed", changes.gone)]
+        added = [frame for frame in changes.added if frame not in repainted]
+        moves = [("added", added), ("removed", sorted({*changes.gone, *by_page}))]
         words = [f"{_some(frames)} {verb}" for verb, frames in moves if frames]
         if words:
             found.rest.append(f"keyframes ({', '.join(words)})")
@@ -181,9 +232,8 @@ class _Comparison:
         return tuple(frame for frame in changed if frame in newer)
 
     def _newer(self, path: str) -> list[int]:
-        """Return the frames of a path that were written after the version was made; frame 0 for a single picture."""
-        written = _change_time(self._version.shot_file)
-        return sorted(int(frame or 0) for frame, status in files_of(path) if status.st_mtime_ns > written)
+        """Return the frames of a path that were written after the Shot was stored; frame 0 for a single picture."""
+        return sorted(int(frame or 0) for frame, status in files_of(path) if status.st_mtime_ns > self._written)
 
     def _others(self) -> Iterator[str]:
         """Yield stills and mattes that are others than those of the version."""
@@ -212,21 +262,20 @@ class _Comparison:
         everything = [path for paths in shots_paths[0].values() for path in paths]
         if not all(Path(moved.get(path, path)).parent.is_dir() for path in everything):
             return
-        made_from = self._version.made_from()
-        if not made_from or stamp(everything, moved=moved) == made_from:
-            return
         read = set(frame_numbers(self._before.get("plate", {}).get("frames")))
-        states = Origin.of(self._version).files
+        states = self._files_then
         if states:
             for kind, paths in shots_paths[0].items():
                 for path in paths:
                     yield from _named(kind, _changed(states.get(path, {}), states_of(moved.get(path, path))), read)
             return
+        if not self._stamp or stamp(everything, moved=moved) == self._stamp:
+            return
         told: list[str] = []
         plain = [(kind, path) for kind, paths in shots_paths[1].items() for path in paths if path]
         for kind, path in plain:
             told += _named(kind, self._newer(path), read)
-        if not told and plain and self._stamp_of_read(everything, moved, read) != made_from:
+        if not told and plain and self._stamp_of_read(everything, moved, read) != self._stamp:
             told.append(" or ".join(dict.fromkeys(kind for kind, _ in plain)))
         yield from told
 

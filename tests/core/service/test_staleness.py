@@ -248,9 +248,7 @@ def test_frames_that_a_cancelled_run_has_not_written_again_are_told_from_those_t
     restore = keep_plates(folder)
     repaint_plates(folder)
     before = contents(folder)
-    stopping = Worker(
-        store, device="cpu", log=tmp_path / "core.log", on_written=lambda *_: store.cancel(done.id)
-    )
+    stopping = Worker(store, device="cpu", log=tmp_path / "core.log", on_written=lambda *_: store.cancel(done.id))
     stopping.start()
     try:
         job = ended(store, stopping.write_again(done))
@@ -275,7 +273,7 @@ def test_a_locked_frame_and_a_painted_one_are_no_fresh_frames_after_the_others_a
     locked.chmod(0o444)
     copy = shutil.copy2(painted, folder / "mine.exr")
     pixels = plates.read(copy).pixels
-    frame_files.write_frame(painted, {name: (pixels[..., 0], "half") for name in "RGB"})  # no metadata of ours
+    frame_files.write_frame(painted, dict.fromkeys("RGB", (pixels[..., 0], "half")))  # no metadata of ours
     assert check(store, done) == FrameCheck((1, 2, 4), (3,), (), ())
     repaint_plates(folder)
     job = ended(store, worker.write_again(store.get(done.id)))

@@ -249,7 +249,7 @@ def test_a_locked_frame_stays_marked_and_a_painted_one_is_not_called_out_of_date
     locked, painted = frame(comp, 1006), frame(comp, 1003)
     locked.chmod(0o444)
     grey = plates.read(painted).pixels[..., 0]
-    frame_files.write_frame(painted, {name: (grey, "half") for name in "RGB"})
+    frame_files.write_frame(painted, dict.fromkeys("RGB", (grey, "half")))
     look_until(comp, lambda status: not is_marked(status))
     darken_plates(comp)
     write_again(core, comp)
@@ -258,9 +258,8 @@ def test_a_locked_frame_stays_marked_and_a_painted_one_is_not_called_out_of_date
 
 
 def test_a_version_that_the_page_has_made_is_out_of_date_like_any_other(core: Client, comp: Comp) -> None:
-    from serving import until
-
     from refcolorize.node import keyframes, node_results
+    from serving import until
 
     details = core.get(f"/v1/jobs/{job_of(comp)}/details")
     reference = Path(details["references"]["1001"])
@@ -271,9 +270,12 @@ def test_a_version_that_the_page_has_made_is_out_of_date_like_any_other(core: Cl
     keyframes.add_key(comp.node, 1006)
     node_results.offer_versions_on_disk(comp.node)
     node_results.show(comp.node, "v002")
-    first, second = (node_results.Results(comp.results, "RefColorize1").versions())
+    first, second = node_results.Results(comp.results, "RefColorize1").versions()
     look_until(comp, lambda _: second.shot_file.is_file() and not has_question())
-    assert "plate" not in look(comp)
+    status = look(comp)
+    assert "changed: reference 1006." in status, "its picture is not the node's"
+    keyframes.remove_key(comp.node, 1006)
+    assert "changed: keyframes (1006 removed)." in look(comp)
     assert (first.keyframes(), second.keyframes()) == ((1001, 1004), (1001, 1004, 1006))
     brighten(comp.folder / "plate.1003.exr")
     assert "plate 1003" in look(comp) and is_marked(comp.status)
@@ -284,3 +286,21 @@ def has_question() -> bool:
     from refcolorize.jobs import freshness
 
     return any(at == float("inf") for at in freshness._asked.values())
+
+
+def test_a_preview_says_what_has_changed_since_it_was_made(comp: Comp) -> None:
+    from refcolorize.jobs import render
+    from refcolorize.node import keyframes
+
+    render.preview(comp.node, 1006)
+    wait_until(lambda: "PREVIEW: frame 1006" in comp.status and not has_task())
+    assert "these have changed" not in look(comp)
+    restore = darken_plates(comp)
+    assert "Since the preview of 1006 was made, these have changed: plate 1004-1006. Preview it again." in look(comp)
+    restore()
+    assert "these have changed" not in look(comp)
+    keyframes.remove_key(comp.node, 1004)
+    assert "the preview of 1006 was made, these have changed" in look(comp)
+    assert comp.status.index("PREVIEW") < comp.status.index("preview of 1006") < comp.status.index("OUT OF DATE")
+    comp.node["leave_preview"].execute()
+    assert "preview of 1006" not in comp.status
