@@ -90,8 +90,8 @@ class FrameCheck:
         if job.state != "done" and not job.completes:
             end = "was cancelled" if job.state == "cancelled" else "has failed"
             return (
-                f"Frames {named} are still as they were before a run that writes them again, and it {end}: the others "
-                "were made from other files, settings or software. Resume finishes it."
+                f"The frames are a mixture: {named} were made with other files, settings or software than the others, "
+                f"and the run that writes them again {end}. Resume finishes it."
             )
         line = describe_stale(self.earlier, [])
         if painted := sorted(set(self.painted).intersection(self.earlier)):

@@ -121,15 +121,17 @@ def _look_at_frames(node: nuke.Node) -> None:
 
 def _ask(node: nuke.Node, path: str) -> None:
     """Ask the core about the frames of a version, in a thread, and look at the node again if it knows."""
-    began, knows = time.monotonic(), False
+    began = time.monotonic()
+    knows: bool | None = False
     try:
         client = server.find()
-        knows = client is not None and find_origin(client, path)
+        knows = False if client is None else find_origin(client, path)
     except RefColorizeError:  # the core does not answer; the mark stays
         pass
     finally:
         now = time.monotonic()
-        _asked[path] = now + max(_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION * (now - began))
+        wait = 0.0 if knows is None else max(_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION * (now - began))
+        _asked[path] = now + wait
     if knows:
         with suppress(RefColorizeError):  # Nuke is closing
             in_main_thread(_follow_at_once_if_there, node)

@@ -19,22 +19,22 @@ __all__ = ["find_origin", "store_origin"]
 _LIVE = ("queued", "running")
 
 
-def find_origin(client: Client, path: str) -> bool:
-    """Ask about the frames of a version, whichever job has written them, unless one still does.
+def find_origin(client: Client, path: str) -> bool | None:
+    """Ask about the frames of a version, whichever job has written them, and store the answer beside them.
 
     Args:
         client: A client of the core.
         path: The path of the frames, with ####.
 
     Returns:
-        Whether the core knows.
+        Whether the core knows; None while a job still writes them.
 
     Raises:
         CoreUnreachable: If the core does not answer.
     """
     jobs = [job for job in client.jobs() if job["kind"] != "preview" and same_files(str(job["output"]), path)]
     if any(job["state"] in _LIVE for job in jobs):
-        return False
+        return None
     for job in jobs:
         try:
             if store_origin(client, path, str(job["id"])):
