@@ -92,11 +92,11 @@ def job_of(comp: Comp) -> str:
     return str(comp.node["job"].value())
 
 
-def write_again(core: Client, comp: Comp, state: str = "done") -> None:
-    """Let the core write the frames again, as its page does, and wait for the end."""
+def write_again(core: Client, comp: Comp, state: str = "done", job: str = "") -> None:
+    """Let the core write the frames of a job again, as its page does, and wait for the end; of the node's last job."""
     from serving import until
 
-    job = job_of(comp)
+    job = job or job_of(comp)
     assert core.request("POST", f"/v1/jobs/{job}/resume?write_again=true")[0] == 200
     until(lambda: core.get(f"/v1/jobs/{job}")["state"] == state)
 
@@ -153,6 +153,39 @@ def test_an_opened_script_marks_frames_that_were_written_again_while_it_was_clos
     nuke.scriptOpen(name)
     comp.node = nuke.toNode("RefColorize1")
     assert is_marked(comp.status)
+
+
+def test_the_view_whose_job_is_not_the_nodes_last_one_is_believed_too(
+    nuke: Any, nuke_session: Any, core: Client, comp: Comp
+) -> None:
+    from adversities import two_views
+
+    two_views(nuke, comp)
+    jobs = []
+    for view in ("left", "right"):
+        nuke_session.view = view
+        comp.node["colorize"].execute()
+        wait_until(lambda: not has_task())
+        jobs.append(job_of(comp))
+    assert jobs[0] != jobs[1]
+    nuke_session.view = "left"
+    assert not is_marked(look(comp))
+    darken_plates(comp)
+    assert is_marked(look(comp))
+    write_again(core, comp, job=jobs[0])
+    look_until(comp, lambda status: not is_marked(status))
+    nuke_session.view = "right"
+    assert is_marked(look(comp))
+
+
+def test_a_frame_that_is_put_back_from_another_version_is_marked(core: Client, comp: Comp) -> None:
+    darken_plates(comp)
+    other = comp.folder / "1002.exr"
+    shutil.copy2(frame(comp, 1002), other)
+    write_again(core, comp)
+    look_until(comp, lambda status: not is_marked(status))
+    shutil.copy2(other, frame(comp, 1002))
+    look_until(comp, lambda status: "frame 1002 of v001 was made from other files or settings" in status)
 
 
 @pytest.mark.parametrize("is_followed", [True, False])
