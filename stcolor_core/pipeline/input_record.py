@@ -62,11 +62,13 @@ class MadeFrames:
         frames: These frames, as a range.
         reads: The frames whose plates and mattes decide them, as a range.
         references: The frames whose references decide them, as a range; "" for none.
+        digest: The digest that they carry; "" in a record of an earlier release.
     """
 
     frames: str
     reads: str
     references: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,15 +177,15 @@ class InputRecord:
 
 
 def make_record(
-    shot: Shot, inputs: ShotInputs, made: Iterable[tuple[Collection[int], Collection[int], Collection[int]]]
+    shot: Shot, inputs: ShotInputs, made: Iterable[tuple[Collection[int], Collection[int], Collection[int], str]]
 ) -> InputRecord:
     """Return the record of a run that is about to write its first frame.
 
     Args:
         shot: The shot; its tracking must be resolved.
         inputs: Its files.
-        made: Frames that are made from the same files, the frames whose plates and mattes decide them, and the frames
-            whose references do.
+        made: Frames that are made from the same files, the frames whose plates and mattes decide them, the frames
+            whose references do, and the digest that they carry.
     """
     found: dict[tuple[_Kind, Path], set[int]] = {}
     for kind, frame, path in _pictures(shot, inputs.frames, inputs.given, mattes=shot.method.uses_instances):
@@ -203,8 +205,9 @@ def make_record(
                 frames=format_frames(frames),
                 reads=format_frames(reads),
                 references=format_frames(references) if references else "",
+                digest=digest,
             )
-            for frames, reads, references in made
+            for frames, reads, references, digest in made
         ),
     )
 

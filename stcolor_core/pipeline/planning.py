@@ -188,6 +188,7 @@ def record_inputs(
     requested: frozenset[int],
     spans: Iterable[Span],
     walks_to: Callable[[Span], list[PatchWalk]],
+    carried: Mapping[int, str],
 ) -> InputRecord:
     """Return the files that the frames of a run are made from, as they were when the run first used them.
 
@@ -198,15 +199,18 @@ def record_inputs(
         requested: The frames to write.
         spans: The spans of the shot.
         walks_to: Returns the walks of patches that pass a span.
+        carried: The digest that each frame to write carries.
 
     Raises:
         PlateError: If a file cannot be read.
     """
-    made: list[tuple[Collection[int], Collection[int], Collection[int]]] = [
-        ((frame,), *digests.sources_of_reference(frame)) for frame in sorted(requested.intersection(inputs.references))
+    made: list[tuple[Collection[int], Collection[int], Collection[int], str]] = [
+        ((frame,), *digests.sources_of_reference(frame), carried[frame])
+        for frame in sorted(requested.intersection(inputs.references))
     ]
     for span in spans_containing(spans, requested):
-        made.append((requested.intersection(span.frames), *digests.sources_of_span(span, walks_to(span))))
+        frames = requested.intersection(span.frames)
+        made.append((frames, *digests.sources_of_span(span, walks_to(span)), carried[min(frames)]))
     return make_record(shot, inputs, made)
 
 

@@ -176,7 +176,8 @@ class _Run:
         if self._count_touched_as_before(digests, requested, spans):
             digests = self._opened.digest_frames(requested, spans)
         todo = self._frames.inspect(digests, force=force, overwrite=overwrite, warn_of_stale=only is None)
-        record = record_inputs(self._shot, self._inputs, self._opened.digests, requested, spans, self._patches.walks_to)
+        walks_to = self._patches.walks_to
+        record = record_inputs(self._shot, self._inputs, self._opened.digests, requested, spans, walks_to, digests)
         self._on_inputs(record)
         with (
             self._opened.contents.kept(),

@@ -34,6 +34,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_CHANGED = "was changed after it was written", "were changed after they were written"
+_LOCKED = "is locked, and out of date", "are locked, and out of date"
+_FOREIGN = "was not written by RefColorize", "were not written by RefColorize"
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
 
 
@@ -67,15 +70,15 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
     """
     for line in describe_copies(output, files):
         reporter.warn(line)
-    changed = [frame for frame, file in files.items() if file.state.is_others_work and file.copy_of is None]
-    if changed:
-        told = form_of(
-            len(changed),
-            "was changed after it was written, is locked, or was not written by RefColorize. It is kept as it is.",
-            "were changed after they were written, are locked, or were not written by RefColorize. They are kept as "
-            "they are.",
-        )
-        reporter.warn(f"{name_frames(changed, 'Frame')} of {output} {told} {advise('force')}.")
+    kept: dict[tuple[str, str], list[int]] = {}
+    for frame, file in files.items():
+        if file.state.is_others_work and file.copy_of is None:
+            is_ours = "stcolor/settings" in file.metadata
+            why = _FOREIGN if not is_ours else _CHANGED if file.is_changed else _LOCKED
+            kept.setdefault(why, []).append(frame)
+    for why, frames in kept.items():
+        fault = form_of(len(frames), f"{why[0]}. It is kept as it is.", f"{why[1]}. They are kept as they are.")
+        reporter.warn(f"{name_frames(frames, 'Frame')} of {output} {fault} {advise('force')}.")
 
 
 def describe_stale(frames: Collection[int], changes: Sequence[InputChange]) -> str:

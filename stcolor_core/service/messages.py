@@ -247,7 +247,9 @@ class JobDetails(BaseModel):
         next_output: Where a version with one more keyframe would be written.
         problem: Why the plate cannot be shown, in one line; none if it can.
         out_of_date: What has changed since the frames of a job that has ended were made; none if nothing has.
-        inputs_known: Whether it is known what these frames were made from, so that a change can be seen at all.
+        fresh: Frames that are there and were made from the files as they are now; none if that is not known, as while
+            the job runs.
+        painted: Frames that are there and were changed after they were written, or are not of RefColorize.
     """
 
     job: JobStatus
@@ -262,7 +264,8 @@ class JobDetails(BaseModel):
     next_output: str
     problem: str | None
     out_of_date: OutOfDate | None
-    inputs_known: bool
+    fresh: list[int] | None
+    painted: list[int]
 
 
 class SuggestedKey(BaseModel):

@@ -28,7 +28,7 @@ from stcolor_core.service.messages import (
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
 from stcolor_core.service.rendering import pixel_aspect, read_header
-from stcolor_core.service.staleness import find_stale
+from stcolor_core.service.staleness import FrameCheck, check_frames, find_stale
 
 __all__ = ["routes"]
 
@@ -209,6 +209,7 @@ def details(context: Context, job: str) -> JobDetails:
         views = list(views_of(files.shot))
     except StcolorError as error:
         views, problem = [], problem or error.marked
+    out_of_date, check = _out_of_date(stored, record)
     return JobDetails(
         job=context.status(stored),
         shot=_as_json(stored),
@@ -221,23 +222,28 @@ def details(context: Context, job: str) -> JobDetails:
         views=views,
         next_output=next_version(files.shot.output.path),
         problem=None if problem is None else one_line(problem),
-        out_of_date=_out_of_date(stored, record),
-        inputs_known=record is not None,
+        out_of_date=out_of_date,
+        fresh=None if check is None else list(check.fresh),
+        painted=[] if check is None else list(check.painted),
     )
 
 
-def _out_of_date(job: Job, record: InputRecord | None) -> OutOfDate | None:
-    """Return what has changed since an ended job's frames were made, and which of those that are there it concerns."""
+def _out_of_date(job: Job, record: InputRecord | None) -> tuple[OutOfDate | None, FrameCheck | None]:
+    """Return what has changed since an ended job's frames were made, and what those that are there were made from."""
     if job.state in ("queued", "running"):
-        return None
+        return None, None
     try:
         found = None if record is None else find_stale(job, record)
+        check = None if record is None else check_frames(job, record, found)
     except StcolorError:  # a folder cannot be read; `problem` says so
-        return None
+        return None, None
     if found:
-        return OutOfDate(line=one_line(found.line), frames=list(found.frames))
+        return OutOfDate(line=one_line(found.line), frames=list(found.frames)), check
+    if check is not None and check.earlier:
+        return OutOfDate(line=one_line(check.describe_earlier(job)), frames=list(check.earlier)), check
     # a run that would have written frames again, by their digests
-    return OutOfDate(line=job.error, frames=[]) if job.completes and job.state == "failed" and job.error else None
+    would_rewrite = job.completes and job.state == "failed" and job.error
+    return OutOfDate(line=job.error, frames=[]) if would_rewrite and job.error else None, check
 
 
 def _as_json(job: Job) -> dict[str, Any]:

@@ -26,7 +26,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
     "jobs": (lambda c: c.jobs(), JOB),
     "queue": (lambda c: c.queue(), {"paused", "jobs"}),
     "job": (lambda c: c.job("1"), JOB),
-    "details": (lambda c: c.details("1"), {"job", "out_of_date", "inputs_known"}),
+    "details": (lambda c: c.details("1"), {"shot", "frames", "references", "out_of_date", "fresh", "painted"}),
     "events": (lambda c: c.events("1", after=2, wait=0.5), {"job", "events"}),
     "frames": (
         lambda c: c.frames("1"),

@@ -166,9 +166,13 @@ class Client:
         """Return what a job was asked to do, and what has changed since its frames were made.
 
         Args:
-            id: The identifier that the core returned.
+            id: Of the job.
+
+        Returns:
+            "job": its state. "shot", "references", "out_of_date", "fresh", "painted" and more.
         """
-        return self._request_object("GET", f"{_job_path(id)}/details")
+        timeout = max(self._timeout, _READING_SECONDS)
+        return self._request_object("GET", f"{_job_path(id)}/details", timeout=timeout)
 
     def picture(self, id: str, frame: int, *, of: str, height: int = 180) -> bytes:
         """Return a frame of a job as a JPEG file for display.

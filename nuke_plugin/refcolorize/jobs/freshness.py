@@ -1,26 +1,34 @@
 """Keep a mark in a node's status line while its version is out of date, or a preview lies over it. Main thread only.
 
-A look at the files may take long on a slow disk, so it is repeated the more seldom the longer it takes.
+A look at the files may take long on a slow disk, so it is repeated the more seldom the longer it takes. Where frames
+were written since the core was last asked about them, it is asked again in a thread, and the mark stays until it knows.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 import nuke
 
-from ..host.main_thread import call_later, is_rendering
-from ..node import keyframes, nodes, out_of_date, previews
+from ..core import server
+from ..errors import RefColorizeError
+from ..host.main_thread import call_later, in_main_thread, is_rendering
+from ..node import keyframes, node_results, nodes, out_of_date, previews
+from ..node.frames_on_disk import FileStates, stamp, states_of
+from ..node.origin import Origin, input_paths
 from ..node.shots import METHOD_KNOBS
-from . import touched_inputs
+from ..node.versions import PREVIEW, Version
+from .origins import find_origin
 from .running_tasks import is_busy
 
-__all__ = ["follow", "follow_at_once", "forget", "split_status", "ui_updated"]
+__all__ = ["follow", "follow_at_once", "forget", "has_reloaded", "split_status", "ui_updated"]
 
 _LEAST_SECONDS = 3.0  # between two looks while nothing is changed in the node
 _SHARE, _SHARE_AFTER_CHANGE = 50, 10  # how many times as long as a look takes, no other one follows
+_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION = 5.0, 20  # seconds, and how many times as long as the answer takes
 _STALE = ("OUT OF DATE: ", "ANOTHER SHOT: ")  # how the line of `out_of_date.describe` begins; it stands last
 _KNOBS = (
     *METHOD_KNOBS,
@@ -39,12 +47,26 @@ class _Look:
 
 
 _looks: dict[str, _Look] = {}  # by the node's full name
+_frames: dict[str, FileStates] = {}  # of the shown versions, as the Reads have them, by path
+_asked: dict[str, float] = {}  # when the core may be asked again about a version, by path; monotonic time
+_inputs: dict[str, str] = {}  # the stamps of the input files that it was asked about last, by a version's path
 
 
 def forget() -> None:
     """Forget the last looks, because the script is closed."""
     _looks.clear()
-    touched_inputs.forget()
+    _frames.clear()
+    _asked.clear()
+    _inputs.clear()
+
+
+def has_reloaded(path: str) -> None:
+    """Note that a task has reloaded the frames of a path, so that the next look does not.
+
+    Args:
+        path: The path of the frames, with ####.
+    """
+    _frames.pop(path, None)
 
 
 def follow(node: nuke.Node) -> None:
@@ -66,16 +88,69 @@ def follow_at_once(node: nuke.Node) -> None:
     if is_busy(str(node.fullName())):
         return
     values, began = _values(node), time.monotonic()
-    stale = out_of_date.describe(node)
-    if stale and nuke.GUI:
-        touched_inputs.ask(node, then=follow_at_once)
-    mark = " ".join(text for text in (previews.describe(node), stale) if text)
+    texts = _marks(node)
+    _look_at_frames(node, is_stale=bool(texts[-1]))
+    mark = " ".join(text for text in texts if text)
     ended = time.monotonic()
     _looks[str(node.fullName())] = _Look(values, ended, ended - began)
     status = str(node["status"].value())
     told, *marks = split_status(status)
     if mark or any(marks):
         nodes.set_status(node, " ".join(text for text in (_with_full_stop(told), mark) if text))
+
+
+def _marks(node: nuke.Node) -> tuple[str, str, str]:
+    return previews.describe(node), out_of_date.describe_previews(node), out_of_date.describe(node)
+
+
+def _look_at_frames(node: nuke.Node, *, is_stale: bool) -> None:
+    """Reload the shown frames if others have written some, and ask the core what these were made from.
+
+    It is also asked about frames that are out of date, once for each state of their input files: it keeps checksums of
+    plates and mattes, and knows those that were only touched, as by a restored backup.
+    """
+    path = node_results.shown_path(node)
+    if not nuke.GUI or not path or str(node["version"].value()) in ("none", PREVIEW):
+        return
+    frames, before = states_of(path), _frames.get(path)
+    _frames[path] = frames
+    if before is not None and before != frames:
+        node_results.reload_result(node)
+    version = Version(0, path, 0)
+    origin = Origin.of(version)
+    lacks_shot = bool(frames) and not version.shot_file.exists()
+    inputs = stamp(input_paths(version.shot())) if is_stale else ""
+    is_asked = inputs in ("", version.made_from()) or _inputs.get(path) == inputs
+    if is_asked and not lacks_shot and not (origin.is_known and origin.unknown(frames)):
+        return
+    if time.monotonic() > _asked.get(path, 0.0):
+        _asked[path], _inputs[path] = float("inf"), inputs
+        threading.Thread(target=_ask, args=(node, path), name="refcolorize origin", daemon=True).start()
+
+
+def _ask(node: nuke.Node, path: str) -> None:
+    """Ask the core about the frames of a version, in a thread, and look at the node again if it knows."""
+    began = time.monotonic()
+    knows: bool | None = False
+    try:
+        client = server.find()
+        knows = False if client is None else find_origin(client, path)
+    except RefColorizeError:  # the core does not answer; the mark stays
+        pass
+    finally:
+        now = time.monotonic()
+        wait = 0.0 if knows is None else max(_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION * (now - began))
+        _asked[path] = now + wait
+        if not knows:
+            _inputs.pop(path, None)
+    if knows:
+        with suppress(RefColorizeError):  # Nuke is closing
+            in_main_thread(_follow_at_once_if_there, node)
+
+
+def _follow_at_once_if_there(node: nuke.Node) -> None:
+    with suppress(ValueError):  # Nuke raises it for a deleted node
+        follow_at_once(node)
 
 
 def split_status(status: str) -> tuple[str, str, str]:

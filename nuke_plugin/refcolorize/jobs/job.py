@@ -25,6 +25,7 @@ class Job:
         withdraw: Takes back what the job has shown in the node, if it ended without a frame. Called in the main thread
             with whether the core has the job.
         note: A remark for the artist; "" for none.
+        on_done: Called in the main thread when the job is done.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Job:
     shot: Mapping[str, Any] | None = None
     withdraw: Callable[[bool], object] = lambda _: None
     note: str = ""
+    on_done: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..node import cleaning, node_results, nodes, own_folder, previews, scripts,
 from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
+from ..node.origin import PreviewOrigin
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import PREVIEW, Results, write_before
@@ -114,8 +115,14 @@ def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
 
 def _preview_job(node: nuke.Node, request: ShotRequest, frame: int) -> Job:
     shot = shots.preview_shot(node, request)
-    label = _label(node, PREVIEW)
-    return Job(PREVIEW, shot["output"]["path"], lambda client: client.preview(shot, frame, label=label))
+    label, path = _label(node, PREVIEW), shot["output"]["path"]
+    origin = PreviewOrigin.make(shot)
+    return Job(
+        PREVIEW,
+        path,
+        lambda client: client.preview(shot, frame, label=label),
+        on_done=lambda: origin.store(path, frame),
+    )
 
 
 def _label(node: nuke.Node, version: str) -> str:

@@ -19,13 +19,15 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
+from . import freshness
 from .audience import is_shown
 from .job import Job, PendingInputs
+from .origins import store_origin
 from .progress import ASKS_ABOUT_KEYS, Progress, waits_in_queue
 from .reference_check import find_flaws, require_color
 from .running_tasks import last_states, live_tasks
 from .task import BackgroundTask
-from .version_summary import store_stamp, store_summary
+from .version_summary import store_summary
 
 __all__ = ["RenderTask"]
 
@@ -152,8 +154,8 @@ class RenderTask(BackgroundTask):
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         if not self._preview_frames:
             store_summary(self._client, self.job, self.path)
-            if self.state == "done":
-                store_stamp(self._client, self.job, self.path)
+            with suppress(RefColorizeError):  # however the run has ended: it may have written some frames again
+                store_origin(self._client, self.path, self.job)
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -305,6 +307,7 @@ class RenderTask(BackgroundTask):
             return
         if node_results.is_showing(self._node, self.path):
             node_results.reload_result(self._node)
+            freshness.has_reloaded(self.path)
         self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _store_job(self) -> None:
@@ -335,6 +338,7 @@ class RenderTask(BackgroundTask):
         return f"A copy of the script is {copy.as_posix()}"
 
     def _show_end(self) -> None:
+        self._job.on_done()
         if not self._preview_frames and not is_chosen(self._node, self.path):  # undo has hidden it, or the artist
             node_results.offer_versions_on_disk(self._node)
             self.progress.add_note(how_to_show(self.progress.name))

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from ..core.client import Client
 from ..errors import RefColorizeError
-from ..node.versions import Version, write_confidence, write_thumbnail
+from ..node.versions import write_confidence, write_thumbnail
 from .progress import confidence_curve
 
-__all__ = ["store_stamp", "store_summary"]
+__all__ = ["store_summary"]
 
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 
@@ -28,24 +28,3 @@ def store_summary(client: Client, job_id: str, path: str) -> None:
         if curve:
             middle = curve[len(curve) // 2][0]
             write_thumbnail(path, client.picture(job_id, middle, of="result", height=_THUMBNAIL_LINES))
-
-
-def store_stamp(client: Client, job_id: str, path: str) -> None:
-    """Store which files the frames come from, if the core has written them again from files that had changed.
-
-    A failure is ignored.
-
-    Args:
-        client: A client of the core.
-        job_id: The core's identifier of the job, which is done.
-        path: Pattern of the version's frames.
-    """
-    version = Version(0, path, 0)
-    now = version.stamp_now()
-    if version.made_from() in ("", now):
-        return
-    with suppress(RefColorizeError):
-        answer = client.details(job_id)
-        job = answer["job"]
-        if job["state"] == "done" and answer["out_of_date"] is None:
-            version.store_stamp(now)

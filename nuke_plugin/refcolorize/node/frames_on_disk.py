@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["change_time", "count_frames", "files_of", "frames_of", "stamp"]
+__all__ = ["FileStates", "change_time", "count_frames", "files_of", "frames_of", "stamp", "stamp_of", "states_of"]
 
-
+FileStates = Mapping[
+    str, tuple[int, int]
+]  # size in bytes and time of change in nanoseconds, by the frame number as text
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -22,11 +24,29 @@ def stamp(patterns: Iterable[str], *, moved: Mapping[str, str] = _NOWHERE) -> st
         patterns: The paths of sequences, with ####, and of single files.
         moved: The paths at which the files of some of these patterns are now.
     """
+    return stamp_of((pattern, states_of(moved.get(pattern, pattern))) for pattern in patterns)
+
+
+def stamp_of(states: Iterable[tuple[str, FileStates]]) -> str:
+    """Return the `stamp` of files whose sizes and times are known.
+
+    Args:
+        states: The path of each sequence or single file, and the states of its files.
+    """
     digest = hashlib.sha256()
-    for pattern in patterns:
-        for frame, status in sorted(files_of(moved.get(pattern, pattern)), key=lambda file: file[0]):
-            digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for pattern, files in states:
+        for frame, (size, changed) in sorted(files.items()):
+            digest.update(f"{pattern} {frame} {size} {changed}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def states_of(pattern: str) -> dict[str, tuple[int, int]]:
+    """Return the size and the time of change of each file of a pattern, by its frame number as text.
+
+    Args:
+        pattern: The path of the frames, with ####, or of a single file, whose number is "".
+    """
+    return {frame: (status.st_size, status.st_mtime_ns) for frame, status in files_of(pattern)}
 
 
 def count_frames(pattern: str) -> int:

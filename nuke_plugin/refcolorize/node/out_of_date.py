@@ -8,7 +8,7 @@ the colour is looked at, on the tab Output, is no part of a Shot and never count
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -17,15 +17,17 @@ from typing import Any
 import nuke
 
 from ..errors import RefColorizeError
-from . import inputs, node_results, shots
+from ..plurals import noun_of
+from . import inputs, node_results, previews, shots
 from .frame_names import same_files
 from .frame_texts import frame_numbers, frames_text
-from .frames_on_disk import files_of, stamp
+from .frames_on_disk import FileStates, files_of, stamp, stamp_of, states_of
+from .origin import Origin, PreviewOrigin
 from .rendered_inputs import InputRender
 from .shot_plan import ShotPlan
 from .versions import PREVIEW, Results, Version
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_frames", "describe_previews"]
 
 _MOST = 3  # ranges of frames that are named
 _SETTINGS = {"exposure": "exposure", "colorspace": "colour space"}  # of the plate, and the node's words for them
@@ -52,14 +54,66 @@ def describe(node: nuke.Node) -> str:
         plan = shots.plan(node)
     except (RefColorizeError, RuntimeError):  # Colorize says what is wrong; an input may have an error
         return ""
-    found = _Comparison(shown, stored, plan).changes()
-    if not found.all:
-        return ""
+    origin, written = Origin.of(shown), _change_time(shown.shot_file)
+    found = _Comparison(
+        stored, plan, origin.files, stamp=shown.made_from(), written=written, keys=origin.keys
+    ).changes()
     remedy = "Press Colorize, or choose another version"
+    if not found.all:
+        wrong = describe_frames(shown, name)
+        return f"OUT OF DATE: {wrong}. {remedy}." if wrong else ""
     if found.other_plate or (found.pictures and _is_foreign(node, shown.path)):
-        origin = found.other_plate or Path(shown.path).parent.as_posix()
-        return f"ANOTHER SHOT: {name} was made from {origin}. {remedy}."
+        place = found.other_plate or Path(shown.path).parent.as_posix()
+        return f"ANOTHER SHOT: {name} was made from {place}. {remedy}."
     return f"OUT OF DATE: since {name} was made, these have changed: {', '.join(found.all)}. {remedy}."
+
+
+def describe_previews(node: nuke.Node) -> str:
+    """Return what has changed since the previews were made that the node shows; "" if nothing has, or nobody can tell.
+
+    Args:
+        node: A RefColorize node.
+    """
+    lines = []
+    for frame in previews.frames(node)[:_MOST]:
+        origin = PreviewOrigin.read(previews.path(node), frame)
+        if origin is None:
+            continue
+        try:
+            plan = shots.plan_frame(node, frame)
+        except (RefColorizeError, RuntimeError):  # as above
+            continue
+        changed = _Comparison(origin.shot, plan, origin.files).changes().all
+        if changed:
+            lines.append(f"Since the preview of {frame} was made, these have changed: {', '.join(changed)}.")
+    return (
+        f"{' '.join(lines)} Preview them again."
+        if len(lines) > 1
+        else "".join(f"{line} Preview it again." for line in lines)
+    )
+
+
+def describe_frames(version: Version, name: str) -> str:
+    """Return which frames of a version may come from other files than its others; "" for none, or if nobody knows.
+
+    Args:
+        version: The version.
+        name: The version's name: v001.
+    """
+    origin = Origin.of(version)
+    if not origin.is_known:
+        return ""
+    frames = states_of(version.path)
+    parts = (
+        (origin.unknown(frames), "written since, and may come from other files"),
+        (origin.unchanged(origin.others, frames), "made from other files or settings"),
+        (origin.unchanged(origin.painted, frames), "painted by hand over colour from other files or settings"),
+    )
+    return "; ".join(
+        f"{noun_of(len(numbers), 'frame')} {_some(numbers)} of {name} {'was' if len(numbers) == 1 else 'were'} {words}"
+        for numbers, words in parts
+        if numbers
+    )
 
 
 def _is_foreign(node: nuke.Node, path: str) -> bool:
@@ -91,9 +145,29 @@ class _Changes:
 class _Comparison:
     """A version's Shot and the node's own."""
 
-    def __init__(self, version: Version, stored: Mapping[str, Any], plan: ShotPlan) -> None:
+    def __init__(
+        self,
+        stored: Mapping[str, Any],
+        plan: ShotPlan,
+        files: Mapping[str, FileStates],
+        *,
+        stamp: str = "",
+        written: int = 0,
+        keys: frozenset[int] | None = None,
+    ) -> None:
+        """Prepare the comparison.
+
+        Args:
+            stored: The Shot as JSON data.
+            plan: What the node would make now.
+            files: The states of the input files then, by path; empty if only their stamp is known.
+            stamp: The stamp of these files.
+            written: When the Shot was stored, in nanoseconds.
+            keys: The keyframes that the core had; None if that is not known.
+        """
         request = plan.request({render.name: "" for render in plan.renders})
-        self._version, self._before = version, stored
+        self._before, self._files_then, self._stamp, self._written = stored, files, stamp, written
+        self._keys = keys
         self._now: dict[str, Any] = json.loads(json.dumps(request.shot))
         self._frames = request.frames
         self._renders = {render.name: render for render in plan.renders}
@@ -124,10 +198,13 @@ class _Comparison:
         changes = render.changes_since(paths[0])
         if changes is None:
             return
-        changed = self._since_move(render, changes.changed)
+        by_page = (self._keys or frozenset()).difference(render.frames, changes.gone)  # whose pictures it was given
+        repainted = [frame for frame in changes.added if frame in (self._keys or ())]
+        changed = sorted([*self._since_move(render, changes.changed), *repainted])
         if changed:
             yield f"reference {_some(changed)}"
-        moves = [("added", changes.added), ("removed", changes.gone)]
+        added = [frame for frame in changes.added if frame not in repainted]
+        moves = [("added", added), ("removed", sorted({*changes.gone, *by_page}))]
         words = [f"{_some(frames)} {verb}" for verb, frames in moves if frames]
         if words:
             found.rest.append(f"keyframes ({', '.join(words)})")
@@ -155,9 +232,8 @@ class _Comparison:
         return tuple(frame for frame in changed if frame in newer)
 
     def _newer(self, path: str) -> list[int]:
-        """Return the frames of a path that were written after the version was made; frame 0 for a single picture."""
-        written = _change_time(self._version.shot_file)
-        return sorted(int(frame or 0) for frame, status in files_of(path) if status.st_mtime_ns > written)
+        """Return the frames of a path that were written after the Shot was stored; frame 0 for a single picture."""
+        return sorted(int(frame or 0) for frame, status in files_of(path) if status.st_mtime_ns > self._written)
 
     def _others(self) -> Iterator[str]:
         """Yield stills and mattes that are others than those of the version."""
@@ -186,19 +262,31 @@ class _Comparison:
         everything = [path for paths in shots_paths[0].values() for path in paths]
         if not all(Path(moved.get(path, path)).parent.is_dir() for path in everything):
             return
-        made_from = self._version.made_from()
-        if not made_from or stamp(everything, moved=moved) == made_from:
-            return
         read = set(frame_numbers(self._before.get("plate", {}).get("frames")))
-        is_told, plain = False, [(kind, path) for kind, paths in shots_paths[1].items() for path in paths if path]
+        states = self._files_then
+        if states:
+            for kind, paths in shots_paths[0].items():
+                for path in paths:
+                    yield from _named(kind, _changed(states.get(path, {}), states_of(moved.get(path, path))), read)
+            return
+        if not self._stamp or stamp(everything, moved=moved) == self._stamp:
+            return
+        told: list[str] = []
+        plain = [(kind, path) for kind, paths in shots_paths[1].items() for path in paths if path]
         for kind, path in plain:
-            newer = self._newer(path)
-            frames = [frame for frame in newer if kind != "plate" or not read or frame in read]
-            if frames:
-                yield f"{kind} {_some(frames)}" if frames != [0] else kind
-            is_told = is_told or bool(newer)  # frames after the end of the plate may be new, and change nothing
-        if not is_told and plain:
-            yield " or ".join(dict.fromkeys(kind for kind, _ in plain))
+            told += _named(kind, self._newer(path), read)
+        if not told and plain and self._stamp_of_read(everything, moved, read) != self._stamp:
+            told.append(" or ".join(dict.fromkeys(kind for kind, _ in plain)))
+        yield from told
+
+    def _stamp_of_read(self, paths: Iterable[str], moved: Mapping[str, str], read: Collection[int]) -> str:
+        """Return the stamp without the newer frames that the version does not read, which change nothing."""
+        files = [(path, states_of(moved.get(path, path))) for path in paths]
+        left_out = {path: {str(frame) for frame in self._newer(moved.get(path, path))} for path, _ in files}
+        return stamp_of(
+            (path, {frame: state for frame, state in each.items() if not _is_new(frame, left_out[path], read)})
+            for path, each in files
+        )
 
     @staticmethod
     def _paths(shot: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -229,6 +317,22 @@ class _Comparison:
         lacking = set(self._frames) - set(frame_numbers(before.get("output", {}).get("frames")))
         if lacking and before.get("output", {}).get("frames"):
             yield f"frame range (without colour: {_some(sorted(lacking))})"
+
+
+def _named(kind: str, changed: Collection[int], read: Collection[int]) -> Iterator[str]:
+    """Yield an input with its changed frames, of which those outside of a plate's range change nothing."""
+    frames = sorted(frame for frame in changed if kind == "stills" or not frame or not read or frame in read)
+    if frames:
+        yield f"{kind} {_some(frames)}" if frames != [0] else kind
+
+
+def _changed(before: FileStates, now: FileStates) -> list[int]:
+    """Return the frames whose files have changed, are gone or are new; 0 for a single picture."""
+    return [int(frame or 0) for frame in before.keys() | now.keys() if before.get(frame) != now.get(frame)]
+
+
+def _is_new(frame: str, newer: Collection[str], read: Collection[int]) -> bool:
+    return bool(frame and read) and int(frame) not in read and str(int(frame)) in newer
 
 
 def _differs(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> bool:

@@ -11,13 +11,13 @@ from typing import cast
 
 import nuke
 
-from . import node_results
-from .frame_names import same_files
+from . import node_results, views
+from .frame_names import same_files, with_hashes
 from .frame_texts import frame_ranges, frames_text
 from .undo import without_undo
 from .versions import PREVIEW
 
-__all__ = ["MARK", "describe", "frames", "leave", "show"]
+__all__ = ["MARK", "describe", "frames", "leave", "path", "show"]
 
 _FRAMES, _FILE, _READ = "preview_frames", "preview_file", "Previewed"
 MARK = "PREVIEW: "
@@ -38,6 +38,15 @@ def frames(node: nuke.Node) -> list[int]:
     return [frame for key, end in zip(keys, ends) if key.y for frame in range(round(key.x), end)]  # noqa: B905  (3.9)
 
 
+def path(node: nuke.Node) -> str:
+    """Return the path of the previews that a node shows in the current view, with ####; "" if it can show none.
+
+    Args:
+        node: A RefColorize node.
+    """
+    return with_hashes(str(node[_FILE].value()).replace("%V", views.of(node))) if _FILE in node.knobs() else ""
+
+
 def show(node: nuke.Node, frame: int) -> None:
     """Lay the preview of a frame over the version that the node shows, beside the previews of other frames.
 
@@ -49,11 +58,11 @@ def show(node: nuke.Node, frame: int) -> None:
     if _FRAMES not in node.knobs() or read is None:
         node_results.show(node, PREVIEW, [frame])
         return
-    path = node_results.path_in_knob(node, PREVIEW)
-    is_same = same_files(str(node[_FILE].value()), path)  # else the earlier ones lie in a folder that has changed
+    file = node_results.path_in_knob(node, PREVIEW)
+    is_same = same_files(str(node[_FILE].value()), file)  # else the earlier ones lie in a folder that has changed
     every = sorted({*(frames(node) if is_same else ()), frame})
     if not is_same:
-        node[_FILE].setValue(path)
+        node[_FILE].setValue(file)
     read["first"].setValue(every[0])
     read["last"].setValue(every[-1])
     _set_keys(_knob(node), every)

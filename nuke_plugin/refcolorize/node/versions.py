@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import RefColorizeError
 from . import atomic, withdrawn
-from .frames_on_disk import count_frames, frames_of, stamp
+from .frames_on_disk import count_frames, frames_of
 from .json_files import read_object, write_object
 
 __all__ = [
@@ -86,28 +86,38 @@ class Version:
         """Return the `stamp` of the files that its Shot reads, as they were then; "" if that is not known."""
         return str(read_object(self.shot_file.with_name(_MADE_FROM_FILE)).get("inputs", ""))
 
-    def stamp_now(self) -> str:
-        """Return the `stamp` of the files that its Shot reads, as they are now."""
-        shot = self.shot()
-        pictures = (shot.get("plate", {}), *shot.get("stills", ()), *shot.get("mattes", ()))
-        return stamp(str(picture.get("path", "")) for picture in pictures)
+    def made_from_data(self) -> dict[str, Any]:
+        """Return all that is stored of what it was made from, as JSON data (see origin.py); empty if nothing is."""
+        return read_object(self.shot_file.with_name(_MADE_FROM_FILE))
 
-    def store_stamp(self, inputs: str) -> None:
-        """Store another stamp, as its frames were written again; a folder that cannot be written is left as it is.
+    def store_made_from(self, data: Mapping[str, Any]) -> None:
+        """Store more of what it was made from; a folder that cannot be written is left as it is.
 
         Args:
-            inputs: The `stamp_now` of before it was known that the frames come from the files as they were then.
+            data: JSON data, which replaces what is stored under the same names.
         """
-        file = self.shot_file.with_name(_MADE_FROM_FILE)
         with suppress(OSError):
-            write_object(file, {**read_object(file), "inputs": inputs})
+            write_object(self.shot_file.with_name(_MADE_FROM_FILE), {**self.made_from_data(), **data})
+
+    def store_shot(self, shot: Mapping[str, Any]) -> None:
+        """Store the Shot that made it, if it has none, as of a version that the core's page has made.
+
+        Args:
+            shot: The Shot as JSON data.
+        """
+        with suppress(OSError):
+            if not self.shot_file.exists():
+                write_object(self.shot_file, shot)
 
     def keyframes(self) -> tuple[int, ...]:
         """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""
-        shot = self.shot()
+        shot, stored = self.shot(), self.made_from_data().get("keys")
         patterns = [str(reference.get("path", "")) for reference in shot.get("references", ())]
         swatches = {int(swatch.get("frame", 0)) for swatch in shot.get("swatches", ())}
-        return tuple(sorted({frame for pattern in patterns for frame in frames_of(pattern)} | swatches))
+        found = {frame for pattern in patterns for frame in frames_of(pattern)}
+        if isinstance(stored, list):  # others were saved beside them since, for the next version
+            found.intersection_update(stored)
+        return tuple(sorted(found | swatches))
 
     def comment(self) -> str:
         """Return the artist's comment; "" if there is none."""
@@ -277,7 +287,8 @@ class Results:
         stored = version.shot()
         reuse = stored.get("output", {}).get("reuse")
         same = stored == json.loads(json.dumps(with_output(shot, version.path, reuse=reuse)))
-        return same and read_object(version.shot_file.with_name(_MADE_FROM_FILE)) == origin
+        made_from = version.made_from_data()
+        return same and {name: made_from.get(name) for name in origin} == origin
 
 
 def cannot_write(folder: Path, error: OSError) -> RefColorizeError:

@@ -16,7 +16,7 @@ from stcolor_core.errors import StaleFrames
 from stcolor_core.images import frame_files, plates
 from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Worker
-from stcolor_core.service.staleness import find_stale
+from stcolor_core.service.staleness import FrameCheck, check_frames, find_stale
 from stcolor_core.service.store import Store
 from stcolor_core.shots.pictures import Matte, Reference
 from stcolor_core.shots.shot import Shot
@@ -243,3 +243,77 @@ def test_a_new_matte_makes_frames_out_of_date(worker: Worker, store: Store, aske
     frame_files.write_frame(folder / "matte.0002.exr", {"R": (ids, "half")})
     with pytest.raises(StaleFrames, match="the matte of 2 has been added since"):
         worker.resume(job)
+
+
+def check(store: Store, job: Job) -> FrameCheck:
+    record = store.inputs(job.id)
+    assert record is not None
+    found = check_frames(job, record, find_stale(job, record))
+    assert found is not None
+    return found
+
+
+def keep_plates(folder: Path) -> Callable[[], object]:
+    """Return what puts the plates back as they are now, with their times."""
+    kept = {path: (path.read_bytes(), path.stat()) for path in folder.glob("plate.*.exr")}
+
+    def restore() -> None:
+        for path, (data, status) in kept.items():
+            path.write_bytes(data)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return restore
+
+
+def repaint_plates(folder: Path) -> None:
+    for path in folder.glob("plate.*.exr"):
+        repaint(path)
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+
+
+def test_frames_that_a_cancelled_run_has_not_written_again_are_told_from_those_that_it_has(
+    store: Store, worker: Worker, done: Job, folder: Path, tmp_path: Path
+) -> None:
+    assert check(store, done) == FrameCheck((1, 2, 3, 4), (), (), ())
+    worker.request_stop()
+    worker.join()
+    restore = keep_plates(folder)
+    repaint_plates(folder)
+    before = contents(folder)
+    stopping = Worker(store, device="cpu", log=tmp_path / "core.log", on_written=lambda *_: store.cancel(done.id))
+    stopping.start()
+    try:
+        job = ended(store, stopping.write_again(done))
+    finally:
+        stopping.request_stop()
+        stopping.join()
+    assert job.state == "cancelled"
+    names = {frame: f"shot.{frame:04d}.exr" for frame in (1, 2, 3, 4)}
+    after = contents(folder)
+    written = tuple(frame for frame, name in names.items() if before[name] != after[name])
+    found = check(store, job)
+    assert 0 < len(written) < 4 and found.fresh == written and len(found.earlier) == 4 - len(written)
+    assert "Resume finishes it" in found.describe_earlier(job)
+    restore()
+    assert check(store, job).fresh == (), "those were made from the other plates, and the record is of these"
+
+
+def test_a_locked_frame_and_a_painted_one_are_no_fresh_frames_after_the_others_are_written_again(
+    worker: Worker, store: Store, done: Job, folder: Path
+) -> None:
+    locked, painted = folder / "out" / "shot.0002.exr", folder / "out" / "shot.0003.exr"
+    locked.chmod(0o444)
+    copy = shutil.copy2(painted, folder / "mine.exr")
+    pixels = plates.read(copy).pixels
+    frame_files.write_frame(painted, dict.fromkeys("RGB", (pixels[..., 0], "half")))  # no metadata of ours
+    assert check(store, done) == FrameCheck((1, 2, 4), (3,), (), ())
+    repaint_plates(folder)
+    job = ended(store, worker.write_again(store.get(done.id)))
+    assert job.state == "done", job.error
+    found = check(store, job)
+    assert found == FrameCheck((1, 4), (3,), (2,), (2,))
+    assert "Frame 2 is locked" in found.describe_earlier(job)
+    warnings = [str(event.body["message"]) for event in store.all_events(job.id) if event.body["kind"] == "warning"]
+    kept = [line for line in warnings if "It is kept as it is" in line]
+    assert len(kept) == 2 and "Frame 2 " in kept[0] and "is locked" in kept[0]
+    assert "Frame 3 " in kept[1] and "was not written by RefColorize" in kept[1]

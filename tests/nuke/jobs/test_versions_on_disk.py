@@ -99,7 +99,7 @@ def touch_plates(comp: Comp) -> None:
 def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_compared_them(
     comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from refcolorize.jobs import freshness, touched_inputs
+    from refcolorize.jobs import freshness
 
     colorize(comp, pump, "v001")
     touch_plates(comp)
@@ -115,13 +115,15 @@ def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_com
     changed = bytearray((comp.folder / "plate.1003.exr").read_bytes())
     changed[-1] ^= 1
     (comp.folder / "plate.1003.exr").write_bytes(changed)
-    answers: list[bool] = []
-    look = touched_inputs._are_only_touched
-    monkeypatch.setattr(touched_inputs, "_are_only_touched", lambda *job: answers.append(look(*job)) or answers[-1])
+    answers: list[bool | None] = []
+    find = freshness.find_origin
+    monkeypatch.setattr(freshness, "find_origin", lambda *given: answers.append(find(*given)) or answers[-1])
+    monkeypatch.setattr(freshness, "_LEAST_BETWEEN_QUESTIONS", 0.0)
+    freshness._asked.clear()
     freshness.follow_at_once(comp.node)
     pump(until=lambda: answers)
     freshness.follow_at_once(comp.node)
-    assert answers == [False]
+    assert answers == [True]
     assert "OUT OF DATE: since v001 was made, these have changed: plate" in comp.status
 
 
