@@ -19,7 +19,7 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import Version, write_confidence, write_thumbnail
+from ..node.versions import Version, close_version, write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
 from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
@@ -154,6 +154,7 @@ class RenderTask(BackgroundTask):
         self._store_summary()
         self._store_stamp()
         if self.state == "failed":
+            self._close_version()
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
             raise Cancelled(f"{self._title}: {self.progress.describe().rstrip('.')}.")
@@ -246,6 +247,13 @@ class RenderTask(BackgroundTask):
             job = answer["job"]
             if job["state"] == "done" and answer["out_of_date"] is None:
                 version.store_stamp(now)
+
+    def _close_version(self) -> None:
+        """Let the next Colorize make a new version, if the core would have had to overwrite frames of this one."""
+        if not self._preview_frames and self._client is not None:
+            with suppress(RefColorizeError):
+                if self._client.job(self.job).get("needs_version"):
+                    close_version(self.path)
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():
