@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 
 import nuke
@@ -277,14 +277,12 @@ def _frame_file(name: str, frame: int) -> str:
 def _new_folder(folder: Path, name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number in count():
-            partial = folder / f".{name}.{number}.partial"
-            with suppress(FileExistsError):  # another Nuke is using this folder, or was killed while it did
-                partial.mkdir()
-                return partial
+        # no other Nuke ever takes this name: it could do so once the folder is in place, and have it removed then
+        partial = folder / f".{name}.{secrets.token_hex(8)}.partial"
+        partial.mkdir()  # `tempfile` makes folders that nobody else may read
     except OSError as error:
         raise _unwritable(folder, error) from None
-    raise AssertionError  # `count` does not end
+    return partial
 
 
 def _unwritable(folder: Path, error: OSError) -> RefColorizeError:
