@@ -87,3 +87,17 @@ def test_a_version_of_a_colleague_is_offered_when_the_script_is_opened(
     comp.node = node
     colorize(comp, pump, "v001")
     assert sorted(path.name for path in Path(comp.results).glob("v*")) == ["v001", "v002"]
+
+
+def test_frames_count_as_changed_once_they_are_painted_over(comp: Comp, pump: Callable[..., Any]) -> None:
+    from refcolorize.node import node_results
+    from refcolorize.node.others_work import changed_frames
+
+    colorize(comp, pump, "v001")
+    comp.node["working_height"].setValue(80)
+    colorize(comp, pump, "v002")
+    first, second = node_results.versions(comp.node)
+    assert changed_frames(first.path) == changed_frames(second.path) == ()
+    frame = comp.results / "v001" / "RefColorize1_v001.1003.exr"
+    frame.write_bytes((comp.folder / "ref.1004.exr").read_bytes())
+    assert changed_frames(first.path) == (1003,)
