@@ -116,8 +116,9 @@ def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence
     """
     if frames:
         reporter.warn(
-            f"Frame {describe_frames(frames)} of {output} was made with other files, settings or software, and is "
-            "written again."
+            # also read after the end of the run, or after it was cancelled
+            f"Frame {describe_frames(frames)} of {output} was out of date when the run began: it was made with other "
+            "files, settings or software, and is to be written again."
         )
         reporter.report_warnings()
 

@@ -31,6 +31,7 @@ from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, version_rows
 from .panel_actions import PanelActions
+from .queue_list import NO_JOBS, ON_THE_WAY
 from .state import NodeState, Snapshot
 from .view import core_status, gains, is_working, mark_keys, note_text, queue_rows, suggestions
 from .watch import CoreLink, Page, Picture, Update
@@ -249,8 +250,9 @@ class Panel(PanelActions):
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
         own = (snapshot if snapshot.job == job else Snapshot(job)).about(node.frames_path if node else "")
-        self.queue.show_rows(queue_rows(snapshot.jobs, own=job, paused=snapshot.paused))
         self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
+        rows = queue_rows(snapshot.jobs, own=job, paused=snapshot.paused)
+        self.queue.show_rows(rows, empty=ON_THE_WAY if self._is_working else NO_JOBS)
         self.show_working(is_working=self._is_working)
         shown = self._shown_node()
         if node is not None and shown is not None and not is_rendering():
