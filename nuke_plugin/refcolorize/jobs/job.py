@@ -24,6 +24,8 @@ class Job:
         shot: The Shot whose references must have colour; None to check none.
         withdraw: Takes back what the job has shown in the node, if it ended without a frame. Called in the main thread
             with whether the core has the job.
+        renew: Makes the job of a new version, after the core has refused to overwrite frames of this one; None if there
+            is none. Called in the main thread.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Job:
     submit: Callable[[Client], Mapping[str, Any]]
     shot: Mapping[str, Any] | None = None
     withdraw: Callable[[bool], object] = lambda _: None
+    renew: Callable[[], Job] | None = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
         lambda client: client.submit(shot, label=label, keep=bool(version.frames)),
         shot=shot,
         withdraw=take_back,
+        renew=lambda: _version_job(node, request),
     )
 
 

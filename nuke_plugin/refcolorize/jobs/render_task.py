@@ -146,15 +146,14 @@ class RenderTask(BackgroundTask):
         self._client = self._reach_core()
         self._raise_if_cancelled()
         self._check_references(self._client)
-        self._update(self._job.submit(self._client), [])
-        self._store_job()
-        self._follow()
+        self._submit_and_follow()
+        if self._take_new_version():
+            self._submit_and_follow()
         if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         self._store_summary()
         self._store_stamp()
         if self.state == "failed":
-            self._close_version()
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
             raise Cancelled(f"{self._title}: {self.progress.describe().rstrip('.')}.")
@@ -248,12 +247,34 @@ class RenderTask(BackgroundTask):
             if job["state"] == "done" and answer["out_of_date"] is None:
                 version.store_stamp(now)
 
-    def _close_version(self) -> None:
-        """Let the next Colorize make a new version, if the core would have had to overwrite frames of this one."""
-        if not self._preview_frames and self._client is not None:
-            with suppress(RefColorizeError):
-                if self._client.job(self.job).get("needs_version"):
-                    close_version(self.path)
+    def _submit_and_follow(self) -> None:
+        assert self._client is not None
+        self._update(self._job.submit(self._client), [])
+        self._store_job()
+        self._follow()
+
+    def _take_new_version(self) -> bool:
+        """Take up the job of a new version, if the core would have had to overwrite frames of the one that is there.
+
+        If that is not possible, the next Colorize makes one.
+
+        Returns:
+            Whether there is such a job.
+        """
+        if self.state != "failed" or self._preview_frames or self._client is None:
+            return False
+        with suppress(RefColorizeError):
+            if self._client.job(self.job).get("needs_version"):
+                close_version(self.path)
+                renew = self._job.renew
+                new = in_main_thread(lambda: renew() if renew is not None and is_in_script(self._node) else None)
+                if new is not None and not self._is_cancelled():
+                    kept = f"{self.progress.name} stays as it is, as its frames would come out different now"
+                    self.path, self._job = new.path, new
+                    self.progress = Progress(new.name, notice=self.progress.notice)
+                    self.progress.add_note(kept)
+                    return True
+        return False
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():
