@@ -117,8 +117,9 @@ def warn_of_rewriting(reporter: Reporter, output: FramePattern, frames: Sequence
     if frames:
         were, are = form_of(len(frames), "was", "were"), form_of(len(frames), "is", "are")
         reporter.warn(
-            f"{name_frames(frames, 'Frame')} of {output} {were} made with other files, settings or software, and {are} "
-            "written again."
+            # also read after the end of the run, or after it was cancelled
+            f"{name_frames(frames, 'Frame')} of {output} {were} out of date when the run began: made with other files, "
+            f"settings or software, and {are} to be written again."
         )
         reporter.report_warnings()
 

@@ -94,19 +94,23 @@ _Label = Annotated[str, Query(max_length=200)]
 
 
 @_routes.post("/jobs")
-def submit(context: Context, shot: ShotBody, label: _Label = "") -> JobStatus:
+def submit(context: Context, shot: ShotBody, label: _Label = "", keep: bool = False) -> JobStatus:
     """Queue a shot. The same shot again is the same job; a job that has ended is queued again and keeps its frames.
+
+    Frames that would come out different, as something has changed since, are written again unless `keep` is given.
 
     Args:
         context: The parts of the core.
         shot: The shot to colour.
         label: What to call the job in lists, such as its show, script, node and version. It does not change the job's
             id.
+        keep: Whether frames that are there stay as they are: the job has the references that it had, and fails if some
+            of the frames would come out different.
 
     Returns:
         The state of the job.
     """
-    return context.status(context.worker.submit(shot, label=one_line(label)))
+    return context.status(context.worker.submit(shot, label=one_line(label), keep=keep))
 
 
 @_routes.post("/preview")

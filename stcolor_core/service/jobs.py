@@ -166,13 +166,15 @@ class Worker:
                 "The current frame took longer than %.0f seconds and is left for the next core.", _STOP_SECONDS
             )
 
-    def submit(self, shot: Shot, *, frame: int | None = None, label: str = "") -> Job:
+    def submit(self, shot: Shot, *, frame: int | None = None, label: str = "", keep: bool = False) -> Job:
         """Queue a shot, or one frame of it ahead of the queue.
 
         Args:
             shot: The shot.
             frame: Frame number of a preview; None for the whole shot.
             label: What the client calls the job; "" keeps the name that it had.
+            keep: Whether frames that are there stay as they are. The job then has the references that it had, if it was
+                submitted before, and fails if some of the frames would come out different.
 
         Returns:
             The job.
@@ -182,7 +184,8 @@ class Worker:
         """
         require_full_paths(shot)
         kind: JobKind = "shot" if frame is None else "preview"
-        job = self._store.submit(job_id(shot, frame), kind=kind, shot=shot.to_json(), frame=frame, label=label)
+        id, text = job_id(shot, frame), shot.to_json()
+        job = self._store.submit(id, kind=kind, shot=text, frame=frame, label=label, completes=keep)
         self._wake.set()
         return job
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.color_presence import ReferenceFlaw
+from stcolor_core.remedies import advise
 from stcolor_core.service.job import Job, JobKind, JobState, Place
 from stcolor_core.shots.shot import Shot
 
@@ -124,6 +125,8 @@ class JobStatus(BaseModel):
         name: What to call it in a list: the client's label, or the names of its output and its plate.
         plate: Path pattern of the plate.
         note: What the artist wrote about it.
+        needs_version: Whether it failed because frames that are there would come out different: they are kept, and a
+            new version has its own.
     """
 
     id: str
@@ -139,6 +142,7 @@ class JobStatus(BaseModel):
     name: str
     plate: str
     note: str
+    needs_version: bool
 
     @classmethod
     def of(cls, job: Job, *, seconds_left: float | None, stall_reason: str | None = None) -> JobStatus:
@@ -165,6 +169,7 @@ class JobStatus(BaseModel):
             name=job.label or _name_of(output, plate),
             plate=plate,
             note=job.note,
+            needs_version=job.state == "failed" and advise("write_again") in (job.error or ""),
         )
 
 

@@ -63,10 +63,20 @@ class Store:
         with self._lock:
             self._database.close()
 
-    def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None, label: str = "") -> Job:
+    def submit(
+        self,
+        job: str,
+        *,
+        kind: JobKind,
+        shot: str,
+        frame: int | None = None,
+        label: str = "",
+        completes: bool = False,
+    ) -> Job:
         """Queue a job. A job of that id that is queued or running stays; one that has ended joins the queue again.
 
-        A running job that was about to be cancelled continues. What an ended job's frames were made from is forgotten.
+        A running job that was about to be cancelled continues. What an ended job's frames were made from is forgotten,
+        unless it completes them.
 
         Args:
             job: The job's id.
@@ -74,12 +84,14 @@ class Store:
             shot: The shot as JSON.
             frame: Frame number of a preview.
             label: What the client calls it; "" keeps the name that it had.
+            completes: Whether it writes only frames that are not there.
 
         Returns:
             The job.
         """
         with self._transaction():
-            self._forget_inputs(job)
+            if not completes:
+                self._forget_inputs(job)
             if not self._goes_on(job):
                 self._execute(
                     "insert or ignore into jobs (id, kind, shot, frame, state, done, total, cancel, position)"
@@ -89,7 +101,7 @@ class Store:
                     shot,
                     frame,
                 )
-                self._queue(job, completes=False)
+                self._queue(job, completes=completes)
                 self._delete_old_jobs()
             if label:
                 self._execute("update jobs set label = ? where id = ?", label, job)

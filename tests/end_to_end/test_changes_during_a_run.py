@@ -62,7 +62,7 @@ def test_a_plate_that_is_replaced_after_its_frame_was_coloured_is_named_and_the_
     again, warnings = color(asked)
     assert [frame.frame for frame in again if not frame.kept]
     assert FIRST + 1 in {frame.frame for frame in again if not frame.kept}
-    assert any("written again" in line for line in warnings)
+    assert any("to be written again" in line for line in warnings)
     assert not any("since this run" in line for line in warnings)
     assert not color(asked)[1] or all("written again" not in line for line in color(asked)[1])
 

@@ -68,17 +68,18 @@ class Client:
             )
         return answer
 
-    def submit(self, shot: Mapping[str, Any], *, label: str = "") -> Answer:
+    def submit(self, shot: Mapping[str, Any], *, label: str = "", keep: bool = False) -> Answer:
         """Queue a shot and return the state of its job. Submitting the same shot again returns the same job.
 
         Args:
             shot: A Shot as JSON data.
             label: What lists of jobs call it; "" leaves it to the core.
+            keep: Whether frames that are there stay as they are. The job fails if they would come out different.
 
         Returns:
             The job: "id", "state", "output", "done", "total" and more (see stcolor_core/service).
         """
-        return self._request_object("POST", f"/v1/jobs{_label_query(label)}", body=shot)
+        return self._request_object("POST", f"/v1/jobs{_query(label, keep=keep)}", body=shot)
 
     def preview(self, shot: Mapping[str, Any], frame: int, *, label: str = "") -> Answer:
         """Colour one frame before the rest of the queue.
@@ -91,7 +92,7 @@ class Client:
         Returns:
             The state of its job, as from `submit`.
         """
-        return self._request_object("POST", f"/v1/preview{_label_query(label)}", body={"shot": shot, "frame": frame})
+        return self._request_object("POST", f"/v1/preview{_query(label)}", body={"shot": shot, "frame": frame})
 
     def objects(self, shot: Mapping[str, Any], frame: int) -> Answer:
         """Return the objects in the mattes of one frame.
@@ -285,8 +286,10 @@ def _parse_address(url: str) -> tuple[str, int]:
     raise CoreUnreachable(message, tried=[f"{_one_line(url)} is not on this machine"])
 
 
-def _label_query(label: str) -> str:
-    return f"?{urlencode({'label': label[:_LONGEST_LABEL]})}" if label else ""
+def _query(label: str, *, keep: bool = False) -> str:
+    """Return the query of a submission; "" if it says nothing."""
+    given = {**({"label": label[:_LONGEST_LABEL]} if label else {}), **({"keep": "true"} if keep else {})}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _job_path(id: str) -> str:

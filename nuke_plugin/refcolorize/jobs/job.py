@@ -26,6 +26,8 @@ class Job:
             with whether the core has the job.
         note: A remark for the artist; "" for none.
         on_done: Called in the main thread when the job is done.
+        renew: Makes the job of a new version, after the core has refused to overwrite frames of this one; None if there
+            is none. Called in the main thread.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Job:
     withdraw: Callable[[bool], object] = lambda _: None
     note: str = ""
     on_done: Callable[[], object] = lambda: None
+    renew: Callable[[], Job] | None = None
 
 
 @dataclass(frozen=True)

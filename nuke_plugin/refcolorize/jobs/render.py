@@ -83,10 +83,12 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     return Job(
         version.name,
         version.path,
-        lambda client: client.submit(shot, label=label),
+        # a picture may lie beside its references that this node has no key for, and the core may be another version
+        lambda client: client.submit(shot, label=label, keep=bool(version.frames)),
         shot=shot,
         withdraw=take_back,
         note=own_folder.describe_move(shown_before, version.path) if is_new else "",
+        renew=lambda: _version_job(node, request),
     )
 
 

@@ -19,6 +19,7 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
+from ..node.versions import close_version
 from . import freshness
 from .audience import is_shown
 from .job import Job, PendingInputs
@@ -147,9 +148,9 @@ class RenderTask(BackgroundTask):
         self._client = self._reach_core()
         self._raise_if_cancelled()
         self._check_references(self._client)
-        self._update(self._job.submit(self._client), [])
-        self._store_job()
-        self._follow()
+        self._submit_and_follow()
+        if self._take_new_version():
+            self._submit_and_follow()
         if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
             self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         if not self._preview_frames:
@@ -226,6 +227,35 @@ class RenderTask(BackgroundTask):
             return False
         queue = self._request(lambda client: client.queue())
         return queue is not None and bool(queue.get("paused"))
+
+    def _submit_and_follow(self) -> None:
+        assert self._client is not None
+        self._update(self._job.submit(self._client), [])
+        self._store_job()
+        self._follow()
+
+    def _take_new_version(self) -> bool:
+        """Take up the job of a new version, if the core would have had to overwrite frames of the one that is there.
+
+        If that is not possible, the next Colorize makes one.
+
+        Returns:
+            Whether there is such a job.
+        """
+        if self.state != "failed" or self._preview_frames or self._client is None:
+            return False
+        with suppress(RefColorizeError):
+            if self._client.job(self.job).get("needs_version"):
+                close_version(self.path)
+                renew = self._job.renew
+                new = in_main_thread(lambda: renew() if renew is not None and is_in_script(self._node) else None)
+                if new is not None and not self._is_cancelled():
+                    kept = f"{self.progress.name} stays as it is, as its frames would come out different now"
+                    self.path, self._job = new.path, new
+                    self.progress = Progress(new.name, notice=self.progress.notice)
+                    self.progress.add_note(kept)
+                    return True
+        return False
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():

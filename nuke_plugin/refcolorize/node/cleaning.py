@@ -2,7 +2,8 @@
 
 These are kept:
 - all of a folder that belongs to another node or script;
-- a version with a comment, and one that was made before anybody noted which node made it, unless the artist says so;
+- a version with a comment, one with frames that somebody has changed or locked, and one that was made before anybody
+  noted which node made it, unless the artist says so;
 - the newest version;
 - a version that a RefColorize node or a Read of the open script uses;
 - a version that a script in the same folder (not in those below it) names, as it is saved (other artists' scripts may
@@ -10,7 +11,7 @@ These are kept:
 - a version that a job of the core is writing;
 - a version that a farm has not finished;
 - a version whose folder holds a file that RefColorize did not write;
-- the rendered inputs of all of these.
+- the rendered inputs of all of these, and those that somebody has put a picture beside.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,9 @@ from ..errors import RefColorizeError
 from ..plurals import count_of, noun_of
 from . import node_results, nodes, own_folder
 from .frame_names import FrameName
-from .frame_texts import frame_numbers
+from .frame_texts import frame_numbers, frames_text
 from .frames_on_disk import frames_of
+from .others_work import changed_frames, has_own_pictures
 from .script_nodes import all_of_class
 from .versions import OWN_FILES, Results, Version
 
@@ -76,18 +78,19 @@ def clean_up(node: nuke.Node) -> None:
     Raises:
         RefColorizeError: If there is nothing to remove, or if a folder cannot be removed.
     """
-    removal, doubtful = plan(node), doubtful_versions(node)
+    found = _find(node)
+    removal, doubtful = _removal(node, found, ()), _by_doubt(found)
     if not removal.versions and not removal.inputs and not doubtful:
         raise RefColorizeError(f"{node.name()} has nothing to clean up. Everything on disk is in use.")
     if not nuke.GUI:
-        kept = "".join(f" Not among them: {_list_of(versions)}, {why}." for why, versions in doubtful.items())
+        kept = "".join(f" Not among them: {found.describe(those)}, {why}." for why, those in doubtful.items())
         how = "refcolorize.node.cleaning.remove(plan(node))"
         nuke.tprint(f"{node.name()}: {removal.summary()} can be removed with {how}.{kept}")
         return
     agreed = [
         version.number
         for why, versions in doubtful.items()
-        if nuke.ask(f"{node.name()}: {_list_of(versions)} is not used, but {why}. Remove it too? No keeps it.")
+        if nuke.ask(f"{node.name()}: {found.describe(versions)} is not used, but {why}. Remove it too? No keeps it.")
         for version in versions
     ]
     removal = plan(node, agreed=agreed) if agreed else removal
@@ -115,21 +118,58 @@ def doubtful_versions(node: nuke.Node) -> dict[str, list[Version]]:
     Raises:
         RefColorizeError: As `plan`.
     """
-    unowned = own_folder.unowned_versions(node)
-    found: dict[str, list[Version]] = {}
-    for version in _unused(node)[0]:
-        if version.number in unowned:
-            why = "was made before RefColorize noted which node makes a version, so it may be that of another node"
-            found.setdefault(why, []).append(version)
-        elif version.comment():
-            found.setdefault("has a comment", []).append(version)
-    return found
+    return _by_doubt(_find(node))
 
 
-def _list_of(versions: Iterable[Version]) -> str:
-    """Return versions with their comments: v001 ("approved"), v002."""
-    comments = {version.name: version.comment() for version in versions}
-    return ", ".join(f'{name} ("{text}")' if text else name for name, text in comments.items())
+@dataclass(frozen=True)
+class _Found:
+    """The versions of a node.
+
+    Attributes:
+        unused: Those that nothing uses.
+        used: The others.
+        outputs: The output paths of the core's jobs.
+        unowned: Numbers of versions that were made before anybody noted which node made them.
+        comments: The comments of unused versions, by number.
+        changed: The frames of unused versions that somebody has changed or locked, by number.
+    """
+
+    unused: list[Version]
+    used: list[Version]
+    outputs: list[str]
+    unowned: Collection[int]
+    comments: Mapping[int, str]
+    changed: Mapping[int, tuple[int, ...]]
+
+    def doubt(self, version: Version) -> str:
+        """Return why only the artist can give up an unused version; "" if RefColorize can."""
+        reasons = {
+            "was made before RefColorize noted which node makes a version, so it may be that of another node": (
+                version.number in self.unowned
+            ),
+            "has a comment": version.number in self.comments,
+            "has frames that were changed after they were written, or are locked": version.number in self.changed,
+        }
+        return ", and ".join(reason for reason, is_so in reasons.items() if is_so)
+
+    def describe(self, versions: Iterable[Version]) -> str:
+        """Return versions with their comments and changed frames: v001 ("approved", frame 1003), v002."""
+        return ", ".join(map(self._describe, versions))
+
+    def _describe(self, version: Version) -> str:
+        comment, changed = self.comments.get(version.number), self.changed.get(version.number)
+        details = [f'"{comment}"'] if comment else []
+        details += [f"{noun_of(len(changed), 'frame')} {frames_text(changed, separator=', ')}"] if changed else []
+        return f"{version.name} ({', '.join(details)})" if details else version.name
+
+
+def _by_doubt(found: _Found) -> dict[str, list[Version]]:
+    """Return the unused versions that only the artist can give up, by the reason."""
+    doubtful: dict[str, list[Version]] = {}
+    for version in found.unused:
+        if why := found.doubt(version):
+            doubtful.setdefault(why, []).append(version)
+    return doubtful
 
 
 def plan(node: nuke.Node, *, agreed: Collection[int] = ()) -> Removal:
@@ -146,22 +186,20 @@ def plan(node: nuke.Node, *, agreed: Collection[int] = ()) -> Removal:
         RefColorizeError: If the node's results have no folder yet, or if a script cannot be read, so that it is not
             known which versions it uses.
     """
-    unused, used, outputs = _unused(node)
-    results, unowned = node_results.results(node), own_folder.unowned_versions(node)
-    given_up = [
-        version
-        for version in unused
-        if version.number in agreed or not (version.comment() or version.number in unowned)
-    ]
-    kept = [*used, *(version for version in unused if version not in given_up)]
-    old = [Path(version.path).parent for version in given_up]
-    is_busy = _has_job(outputs, results) or own_folder.is_of_another(node)
+    return _removal(node, _find(node), agreed)
+
+
+def _removal(node: nuke.Node, found: _Found, agreed: Collection[int]) -> Removal:
+    given_up = [version for version in found.unused if version.number in agreed or not found.doubt(version)]
+    kept = [*found.used, *(version for version in found.unused if version not in given_up)]
+    old, results = [Path(version.path).parent for version in given_up], node_results.results(node)
+    is_busy = _has_job(found.outputs, results) or own_folder.is_of_another(node)
     inputs = [] if is_busy else _unused_inputs(results.folder / _INPUTS, kept)
     return Removal(tuple(old), tuple(inputs), _freed_bytes([*old, *inputs]))
 
 
-def _unused(node: nuke.Node) -> tuple[list[Version], list[Version], list[str]]:
-    """Return the node's versions that nothing uses, the others, and the output paths of the core's jobs."""
+def _find(node: nuke.Node) -> _Found:
+    """Return the node's versions, and what is known of those that nothing uses."""
     results = node_results.results(node)
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
@@ -171,7 +209,17 @@ def _unused(node: nuke.Node) -> tuple[list[Version], list[Version], list[str]]:
     kept = [version for version in versions if _is_kept(version, results, paths) or version == versions[-1]]
     named = list(_names_in_scripts(kept, versions, results))
     kept += [version for version in versions if version not in kept and version.name in named]
-    return [version for version in versions if version not in kept], kept, outputs
+    unused = [version for version in versions if version not in kept]
+    comments = {version.number: version.comment() for version in unused}
+    changed = {version.number: changed_frames(version.path) for version in unused}
+    return _Found(
+        unused,
+        kept,
+        outputs,
+        own_folder.unowned_versions(node),
+        {number: comment for number, comment in comments.items() if comment},
+        {number: frames for number, frames in changed.items() if frames},
+    )
 
 
 def remove(removal: Removal) -> None:
@@ -264,7 +312,8 @@ def _unused_inputs(folder: Path, kept: Iterable[Version]) -> list[Path]:
     """Return the folders of rendered inputs that no kept version was made from."""
     used = {path for version in kept for path in _folders_in_shot(version.shot())}
     folders = sorted(path for path in folder.glob("*") if path.is_dir() and _INPUT.fullmatch(path.name))
-    return [*(path for path in folders if path.as_posix() not in used), *_abandoned_renders(folder)]
+    unused = [path for path in folders if path.as_posix() not in used and not has_own_pictures(path)]
+    return [*unused, *_abandoned_renders(folder)]
 
 
 def _abandoned_renders(folder: Path) -> list[Path]:

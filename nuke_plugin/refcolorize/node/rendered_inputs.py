@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 
 import nuke
@@ -27,11 +27,11 @@ from ..errors import RefColorizeError
 from . import atomic, exr
 from .frame_texts import frame_ranges
 from .helper_nodes import create_exr_write, execute, temporary_nodes
+from .others_work import CONTENTS_FILE
 from .upstream import frame_digests
 
 __all__ = ["InputChanges", "InputRender", "plan_input", "render_input", "render_planned"]
 
-_CONTENTS = "contents.json"  # for each file of a folder, the digests of its pixels and of its upstream nodes
 _MAX_UPSTREAM = 20  # digests kept for each file, so that undoing a change needs no new render
 
 
@@ -277,14 +277,12 @@ def _frame_file(name: str, frame: int) -> str:
 def _new_folder(folder: Path, name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number in count():
-            partial = folder / f".{name}.{number}.partial"
-            with suppress(FileExistsError):  # another Nuke is using this folder, or was killed while it did
-                partial.mkdir()
-                return partial
+        # no other Nuke ever takes this name: it could do so once the folder is in place, and have it removed then
+        partial = folder / f".{name}.{secrets.token_hex(8)}.partial"
+        partial.mkdir()  # `tempfile` makes folders that nobody else may read
     except OSError as error:
         raise _unwritable(folder, error) from None
-    raise AssertionError  # `count` does not end
+    return partial
 
 
 def _unwritable(folder: Path, error: OSError) -> RefColorizeError:
@@ -341,7 +339,7 @@ def _known_pixels(upstream: Mapping[str, str], earlier: Iterable[Path]) -> dict[
 def _contents(folder: Path) -> dict[str, _Rendered]:
     """Return the digests of a folder's files by name; empty if they cannot be read."""
     try:
-        data = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        data = json.loads((folder / CONTENTS_FILE).read_text(encoding="utf-8"))
         return {name: _Rendered(picture["pixels"], tuple(picture["upstream"])) for name, picture in data.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
@@ -358,4 +356,4 @@ def _write_contents(folder: Path, contents: Mapping[str, str], upstream: Mapping
         updated[name] = _Rendered(pixels, tuple(digests))
     if updated == stored:
         return
-    atomic.write_text(folder / _CONTENTS, json.dumps({name: asdict(picture) for name, picture in updated.items()}))
+    atomic.write_text(folder / CONTENTS_FILE, json.dumps({name: asdict(picture) for name, picture in updated.items()}))

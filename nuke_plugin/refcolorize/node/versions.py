@@ -26,6 +26,7 @@ __all__ = [
     "Results",
     "Version",
     "cannot_write",
+    "close_version",
     "with_output",
     "write_before",
     "write_comment",
@@ -36,7 +37,7 @@ __all__ = [
 PREVIEW = "preview"  # a folder next to the versions; each preview replaces the last one
 SHOT_FILE = "shot.json"
 _MADE_FROM_FILE = "made_from.json"  # the frame range, and a stamp of the input files
-_ABOUT_FILE = "about.json"  # of a version: its comment, its confidence, and what the node showed before it
+_ABOUT_FILE = "about.json"  # of a version: its comment, its confidence, whether it is closed, and what was shown before
 _THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
@@ -128,6 +129,10 @@ class Version:
         shown = read_object(_about_file(self.path)).get("before")
         return dict(shown) if isinstance(shown, dict) else {}
 
+    def is_closed(self) -> bool:
+        """Return whether no run completes it any more, as its frames would come out different now."""
+        return read_object(_about_file(self.path)).get("closed") is True
+
     def confidence(self) -> dict[int, float]:
         """Return the mean confidence of each frame, 0..1; empty until the version is complete."""
         stored = read_object(_about_file(self.path)).get("confidence", {})
@@ -187,7 +192,7 @@ class Results:
         return (min(frames), max(frames)) if frames else None
 
     def claim(self, shot: Mapping[str, Any], *, first: int, last: int, made_from: str) -> Version:
-        """Return the version for a shot: the newest one whose request was the same, else a new one.
+        """Return the version for a shot: the newest open one whose request was the same, else a new one.
 
         For a new version, its folder is made and the shot is written into it.
 
@@ -286,7 +291,9 @@ class Results:
     def _is_unchanged(version: Version, shot: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
         stored = version.shot()
         reuse = stored.get("output", {}).get("reuse")
-        same = stored == json.loads(json.dumps(with_output(shot, version.path, reuse=reuse)))
+        same = not version.is_closed() and stored == json.loads(
+            json.dumps(with_output(shot, version.path, reuse=reuse))
+        )
         made_from = version.made_from_data()
         return same and {name: made_from.get(name) for name in origin} == origin
 
@@ -320,6 +327,15 @@ def write_comment(path: str, comment: str) -> None:
         comment: Any text; "" to remove the comment.
     """
     _store(path, "comment", comment.strip())
+
+
+def close_version(path: str) -> None:
+    """Let no run complete a version any more; RefColorizeError if that cannot be written.
+
+    Args:
+        path: The path of the version's frames.
+    """
+    _store(path, "closed", True)
 
 
 def write_before(path: str, shown: Mapping[str, Any]) -> None:

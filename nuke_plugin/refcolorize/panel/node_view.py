@@ -50,8 +50,15 @@ def read_node(node: nuke.Node) -> NodeState:
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
         frames_path=node_results.shown_path(node) if node["version"].value() != "none" else "",
+        results=_results_folder(node),
         heat=bool(node[_HEAT].value()) if _HEAT in node.knobs() else None,
     )
+
+
+def _results_folder(node: nuke.Node) -> str:
+    """Return the folder of a node's versions; "" if the script has not been saved yet, so that it has none."""
+    folder = node_results.results(node).folder
+    return folder.as_posix() if folder.is_absolute() else ""
 
 
 def _frame_range(node: nuke.Node) -> tuple[int, int]:

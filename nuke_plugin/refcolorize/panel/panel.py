@@ -26,11 +26,12 @@ from ..jobs import audience, freshness
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.running_tasks import is_busy, wants_core
-from ..node import keyframes, nodes, output_note, shown_version
+from ..node import keyframes, node_results, nodes, output_note, shown_version
 from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, version_rows
 from .panel_actions import PanelActions
+from .queue_list import NO_JOBS, ON_THE_WAY
 from .state import NodeState, Snapshot
 from .view import core_status, gains, is_working, mark_keys, note_text, queue_rows, suggestions
 from .watch import CoreLink, Page, Picture, Update
@@ -55,6 +56,7 @@ class Panel(PanelActions):
         self._run_of_error: tuple[object, ...] = ()
         self._is_starting = self._start_failed = False  # the core, since Start was pressed
         self._follower = Follower()
+        self._offered: tuple[str, ...] = ()  # the node and its versions on disk, when its knob last offered them
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
         self._refresh_timer, self._update_timer = QtCore.QTimer(self), QtCore.QTimer(self)
@@ -168,7 +170,7 @@ class Panel(PanelActions):
             self._list_nodes()
             self.references.show_pictures(self._pictures.get(name, {}))
         if self.isVisible():
-            self._link.watch(node.job if node else "", node.frames_path if node else "")
+            self._link.watch(*((node.job, node.frames_path, node.results) if node else ("",)))
         if node is not None:
             self.status.setText(node.status)
         self.leave_preview.setVisible(bool(node and node.preview))
@@ -248,8 +250,9 @@ class Panel(PanelActions):
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
         own = (snapshot if snapshot.job == job else Snapshot(job)).about(node.frames_path if node else "")
-        self.queue.show_rows(queue_rows(snapshot.jobs, own=job, paused=snapshot.paused))
         self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
+        rows = queue_rows(snapshot.jobs, own=job, paused=snapshot.paused)
+        self.queue.show_rows(rows, empty=ON_THE_WAY if self._is_working else NO_JOBS)
         self.show_working(is_working=self._is_working)
         shown = self._shown_node()
         if node is not None and shown is not None and not is_rendering():
@@ -273,19 +276,30 @@ class Panel(PanelActions):
     def _show_versions(self, node: NodeState, own: Snapshot) -> None:
         """Read the versions from disk if something has changed: ten times during a job, and not at every refresh.
 
-        Frames that are added or removed by hand count as a change if they are those that the node shows.
+        Frames that are added or removed by hand count as a change if they are those that the node shows. Versions that
+        are added or removed always do: by the page, by Clean up, or by another Nuke.
         """
         if is_rendering():
             return
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
         changed = 0 if self._is_working else own.changed
-        run = (job["state"] if job else "", tenths, self._is_working, changed)
+        names = tuple(name for name, _ in own.versions)
+        listed = names if self._is_working else own.versions
+        run = (job["state"] if job else "", tenths, self._is_working, changed, listed)
         state = (node.name, node.job, node.version, node.stale, *run)
         shown = self._shown_node()
         if state != self._versions_state and shown is not None:
             self._versions_state = state
             self.versions.show_versions(version_rows(shown), node=node.name)
+            self._offer(shown, (node.name, *names))
+
+    def _offer(self, node: nuke.Node, listed: tuple[str, ...]) -> None:
+        """Let the knob `version` offer the versions on disk, once after some were added or removed."""
+        if listed != self._offered:
+            self._offered = listed
+            with suppress(RuntimeError):  # a published LiveGroup cannot be edited
+                node_results.offer_versions_on_disk(node)
 
     def _cancel_job(self, job: str) -> None:
         self._error = ""

@@ -8,8 +8,10 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from .elided import ElidedLabel
 from .state import JobRow
 
-__all__ = ["QueueList"]
+__all__ = ["NO_JOBS", "ON_THE_WAY", "QueueList"]
 
+NO_JOBS = "No jobs. Press Colorize to start one."
+ON_THE_WAY = "The job is listed here as soon as the core has it."
 _BAR_RANGE = 1000
 _BAR_HEIGHT = 18
 _ONE_LINE = 60  # digits that a line must have room for, if title, bar and Cancel are to stand side by side
@@ -26,16 +28,17 @@ class QueueList(QtWidgets.QWidget):
         self._layout = QtWidgets.QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        self._empty = QtWidgets.QLabel("No jobs. Press Colorize to start one.")
+        self._empty = QtWidgets.QLabel(NO_JOBS)
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
         self._layout.addWidget(self._empty)
 
-    def show_rows(self, rows: Sequence[JobRow]) -> None:
+    def show_rows(self, rows: Sequence[JobRow], *, empty: str = NO_JOBS) -> None:
         """Show the current queue.
 
         Args:
             rows: The jobs, from top to bottom.
+            empty: What to say if there are none.
         """
         for removed in self._jobs.keys() - {row.id for row in rows}:
             self._jobs.pop(removed).deleteLater()
@@ -47,6 +50,7 @@ class QueueList(QtWidgets.QWidget):
             job.show_row(row)
             if self._layout.indexOf(job) != index:
                 self._layout.insertWidget(index, job)
+        self._empty.setText(empty)
         self._empty.setVisible(not rows)
 
     def bar(self, job: str) -> QtWidgets.QProgressBar:

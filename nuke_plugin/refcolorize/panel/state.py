@@ -74,6 +74,7 @@ class NodeState:
         plate: Whether the input plate is connected.
         reference: Whether the input ref is connected.
         frames_path: The path of the frames that it shows, with ####; "" for none.
+        results: The folder of its own versions; "" while it has none.
         heat: Whether its heat overlay is on; None if it has none.
         working: Whether its job is on the way, or waits for the core.
     """
@@ -88,6 +89,7 @@ class NodeState:
     plate: bool = True
     reference: bool = True
     frames_path: str = ""
+    results: str = ""
     heat: bool | None = None
     working: bool = False
 
@@ -111,6 +113,7 @@ class Snapshot:
         paused: Whether the queue is paused.
         changed: When a file was last added to the frames that the node shows, or removed, in nanoseconds; 0 if there
             are none.
+        versions: The versions on disk that can be chosen: (name, when it was last written into), in order.
     """
 
     job: str = ""
@@ -125,6 +128,7 @@ class Snapshot:
     curve: tuple[tuple[int, float], ...] = ()
     paused: bool = False
     changed: int = 0
+    versions: tuple[tuple[str, int], ...] = ()
 
     def own_job(self) -> Mapping[str, Any] | None:
         """Return the state of the watched job; None if the core does not have it."""

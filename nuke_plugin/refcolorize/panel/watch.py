@@ -24,6 +24,7 @@ from ..jobs.progress import confidence_curve
 from ..node.frame_curve import FrameCurve
 from ..node.frame_names import same_files
 from ..node.frames_on_disk import change_time
+from ..node.version_folders import VersionFolders
 from ..node.versions import PREVIEW
 from .state import Snapshot
 
@@ -95,18 +96,20 @@ class CoreLink:
             self._restart_watch()
         return [*updates, *(result for result in results if result is not None)]
 
-    def watch(self, job: str, frames: str = "") -> None:
+    def watch(self, job: str, frames: str = "", folder: str = "") -> None:
         """Start to watch the core and one of its jobs.
 
         Args:
             job: The job's id; "" for none.
             frames: The path of the frames that the node shows, which are read if the core does not have their
                 confidence; "" for none. Those of an earlier job of the node may be shown.
+            folder: The folder of the node's versions; "" for none.
         """
-        if self._watch is not None and (self._watch.job, self._watch.path) == (job, frames):
+        wanted = job, frames, folder
+        if self._watch is not None and (self._watch.job, self._watch.path, self._watch.folder) == wanted:
             return
         self.stop()
-        self._watch = _Watch(job, frames)
+        self._watch = _Watch(*wanted)
         self._watch.start()
 
     def stop(self) -> None:
@@ -149,9 +152,9 @@ class CoreLink:
 
     def _restart_watch(self) -> None:
         if self._watch is not None:
-            job, frames = self._watch.job, self._watch.path
+            job, frames, folder = self._watch.job, self._watch.path, self._watch.folder
             self.stop()
-            self.watch(job, frames)
+            self.watch(job, frames, folder)
 
 
 def _drain(take: Callable[[], Any]) -> list[Any]:
@@ -186,13 +189,15 @@ class _Watch(threading.Thread):
     Attributes:
         job: The job's id; "" for none.
         path: The path of the frames that the node shows; "" for none.
+        folder: The folder of the node's versions; "" for none.
         snapshots: The last snapshot, until it is taken.
         pictures: All pictures that were not taken yet.
     """
 
-    def __init__(self, job: str, path: str) -> None:
+    def __init__(self, job: str, path: str, folder: str) -> None:
         super().__init__(name="refcolorize panel watch", daemon=True)
-        self.job, self.path = job, path
+        self.job, self.path, self.folder = job, path, folder
+        self._versions = VersionFolders(folder)
         self._curve = FrameCurve(path)
         self.snapshots: deque[Snapshot] = deque(maxlen=1)
         self.pictures: SimpleQueue[Picture] = SimpleQueue()
@@ -221,7 +226,7 @@ class _Watch(threading.Thread):
             snapshot = self._poll()
             if not confidence_curve(snapshot.shown_frames):
                 snapshot = replace(snapshot, curve=self._curve.read())
-            self.snapshots.append(replace(snapshot, changed=change_time(self.path)))
+            self.snapshots.append(replace(snapshot, changed=change_time(self.path), versions=self._versions.read()))
             self._fetch_pictures()
             self._end.wait(_MIN_POLL_SECONDS if self._live else _POLL_SECONDS)
 

@@ -16,6 +16,7 @@ from stcolor_core.errors import StaleFrames
 from stcolor_core.images import frame_files, plates
 from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Worker
+from stcolor_core.service.messages import JobStatus
 from stcolor_core.service.staleness import FrameCheck, check_frames, find_stale
 from stcolor_core.service.store import Store
 from stcolor_core.shots.pictures import Matte, Reference
@@ -111,6 +112,37 @@ def test_resume_writes_what_is_missing_and_leaves_out_a_keyframe_that_was_saved_
     assert worker.submit(Shot.from_json(done.shot)).id == done.id  # the same shot, asked for anew, has both
     ended(store, done)
     assert frame_files.pixel_hash(gone) != expected
+
+
+def test_a_shot_submitted_again_to_keep_its_frames_leaves_out_such_a_keyframe_too(
+    worker: Worker, store: Store, done: Job, folder: Path
+) -> None:
+    shutil.copy(folder / "ref.0001.exr", folder / "ref.0004.exr")
+    gone = folder / "out" / f"shot.{GONE:04d}.exr"
+    gone.unlink()
+    before = contents(folder)
+    again = ended(store, worker.submit(Shot.from_json(done.shot), keep=True))
+    assert (again.id, again.state) == (done.id, "done")
+    assert contents(folder).keys() == {*before, gone.name}
+    assert {**contents(folder), gone.name: b""} == {**before, gone.name: b""}
+    record = store.inputs(done.id)
+    assert record is not None and record.references.keys() == {1}
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "of another core"])
+def test_a_shot_submitted_again_to_keep_its_frames_fails_rather_than_overwrite_one(
+    worker: Worker, store: Store, done: Job, folder: Path, is_known: bool
+) -> None:
+    if not is_known:
+        store._execute("delete from jobs")
+    repaint(folder / "plate.0002.exr")
+    before = contents(folder)
+    job = ended(store, worker.submit(Shot.from_json(done.shot), keep=True))
+    assert (job.state, JobStatus.of(job, seconds_left=None).needs_version) == ("failed", True)
+    assert contents(folder) == before
+    (folder / "plate.0002.exr").unlink()
+    job = ended(store, worker.submit(Shot.from_json(done.shot), keep=True))
+    assert (job.state, JobStatus.of(job, seconds_left=None).needs_version) == ("failed", False)
 
 
 def test_a_reference_that_was_only_touched_has_not_changed(

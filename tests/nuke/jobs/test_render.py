@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from qt_dialogs import Dialogs
 from serving import Client, running_core
 
 from stcolor_core.images import plates
+from stcolor_core.images.frame_files import pixel_hash
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -107,6 +110,49 @@ def test_an_unchanged_shot_computes_nothing_and_a_change_makes_a_version(comp: C
     assert comp.node["version"].values() == ["none", "v001", "v002"]
     assert comp.frames("v002") == comp.frames("v001")
     assert {path: path.stat().st_mtime_ns for path in (comp.results / "v001").iterdir()} == before
+
+
+def contents(comp: Comp) -> dict[Path, bytes]:
+    """The frames of v001."""
+    return {path: path.read_bytes() for path in (comp.results / "v001").glob("*.exr")}
+
+
+def test_no_frame_is_overwritten_with_a_keyframe_that_the_page_was_given(comp: Comp, render: Any, core: Client) -> None:
+    before = render.colorize(comp.node).job
+    gone = comp.results / "v001" / "RefColorize1_v001.1005.exr"
+    frames, expected = contents(comp), pixel_hash(gone)
+    references = core.get(f"/v1/jobs/{before}/details")["references"]
+    shutil.copy(references["1004"], Path(references["1004"]).with_name("ref.1006.exr"))
+    status, made = core.request("POST", f"/v1/jobs/{before}/key", {"frame": 1006})
+    assert status == 200
+    core.finish(made["id"])
+    gone.unlink()
+    render.colorize(comp.node)
+    assert {**contents(comp), gone: b""} == {**frames, gone: b""}
+    assert pixel_hash(gone) == expected
+    assert core.get(f"/v1/jobs/{before}/frames")["keyframes"] == [1001, 1004]
+
+
+def test_a_version_that_would_come_out_different_stays_and_the_run_makes_the_next_one(
+    comp: Comp, render: Any, core: Client
+) -> None:
+    render.colorize(comp.node)
+    frames = contents(comp)
+    shot = json.loads((comp.results / "v001" / "shot.json").read_text())
+    method = {**shot["method"], "working_height": 68}
+    other = core.request("POST", "/v1/jobs", {**shot, "method": method})[1]  # as of another version of the core
+    core.finish(other["id"])
+    changed = contents(comp)
+    assert changed != frames
+    stays = "v001 stays as it is, as its frames would come out different now"
+    assert render.colorize(comp.node).path.endswith("RefColorize1_v002.####.exr")
+    assert comp.status.startswith("v002 is done: 6 frames.") and comp.status.endswith(stays)
+    assert comp.node["version"].value() == "v002"
+    assert comp.frames("v002") == comp.frames("v001")
+    assert core.get(f"/v1/jobs/{comp.node['job'].value()}")["output"].endswith("v002.####.exr")
+    render.colorize(comp.node)
+    assert comp.status == "v002 is done: 6 frames"
+    assert contents(comp) == changed
 
 
 @pytest.mark.usefixtures("core")

@@ -135,3 +135,17 @@ def test_colorize_copies_the_frames_of_plates_that_were_only_touched(
     colorize(comp, pump, "v002")
     events = core.get(f"/v1/jobs/{comp.node['job'].value()}/events?wait=0")["events"]
     assert all(event["kept"] for event in events if event["kind"] == "frame")
+
+
+def test_frames_count_as_changed_once_they_are_painted_over(comp: Comp, pump: Callable[..., Any]) -> None:
+    from refcolorize.node import node_results
+    from refcolorize.node.others_work import changed_frames
+
+    colorize(comp, pump, "v001")
+    comp.node["working_height"].setValue(80)
+    colorize(comp, pump, "v002")
+    first, second = node_results.versions(comp.node)
+    assert changed_frames(first.path) == changed_frames(second.path) == ()
+    frame = comp.results / "v001" / "RefColorize1_v001.1003.exr"
+    frame.write_bytes((comp.folder / "ref.1004.exr").read_bytes())
+    assert changed_frames(first.path) == (1003,)

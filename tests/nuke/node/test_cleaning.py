@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,21 @@ def four(comp: Comp) -> Comp:
     return comp
 
 
+def write_frame(path: Path) -> None:
+    """Write 1000 bytes that have the header of a frame of the core, which names the file's time of change."""
+    written = 10**18
+    value = str(written).encode()
+    attribute = b"stcolor/written\0string\0" + struct.pack("<i", len(value)) + value
+    path.write_bytes((b"\x76\x2f\x31\x01" + struct.pack("<I", 2) + attribute).ljust(1000, b"\0"))
+    os.utime(path, ns=(written, written))
+
+
 def make_version(comp: Comp, number: int, *, frames: int = 6) -> Path:
     folder = comp.results / f"v{number:03d}"
     folder.mkdir(parents=True)
     path = folder / f"RefColorize1_v{number:03d}.####.exr"
     for frame in range(1001, 1001 + frames):
-        Path(str(path).replace("####", str(frame))).write_bytes(bytes(1000))
+        write_frame(Path(str(path).replace("####", str(frame))))
     ref = comp.results / "inputs" / f"ref_{number:012x}"
     ref.mkdir(parents=True)
     (ref / "ref.1001.exr").write_bytes(bytes(1000))
@@ -242,6 +252,64 @@ def test_in_a_terminal_a_version_with_a_comment_is_named(
     out = capsys.readouterr().out
     assert "version v003 and 1 rendered input" in out
     assert 'Not among them: v001 ("APPROVED"), has a comment' in out
+
+
+OWN_WORK: dict[str, Callable[[Path], object]] = {
+    "painted over": lambda frame: os.utime(frame),  # with the header that it had
+    "written by another program": lambda frame: frame.write_bytes(b"a picture"),
+    "locked": lambda frame: frame.chmod(0o444),
+}
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("answer", ["yes", "no"])
+@pytest.mark.parametrize("work", OWN_WORK)
+def test_a_version_with_frames_that_were_worked_on_is_kept_unless_the_artist_gives_it_up(
+    four: Comp, cleaning: Any, nuke_session: Any, work: str, answer: str
+) -> None:
+    for frame in (1003, 1006):
+        OWN_WORK[work](four.results / "v001" / f"RefColorize1_v001.{frame}.exr")
+    assert names(cleaning.plan(four.node)) == (["v003"], ["3"])
+    nuke_session.artist.answers.extend([answer, "yes"])
+    four.node["clean_up"].execute()
+    about, last = nuke_session.artist.questions
+    assert "v001 (frames 1003, 1006) is not used, but has frames that were changed after they were written" in about
+    assert ("v001, v003" in last) == (answer == "yes")
+    assert (four.results / "v001").exists() == (answer == "no")
+
+
+@pytest.mark.gui
+def test_a_question_gives_all_reasons_to_keep_a_version(four: Comp, nuke_session: Any) -> None:
+    comment(four, 1, "APPROVED")
+    (four.results / "v001" / "RefColorize1_v001.1003.exr").chmod(0o444)
+    nuke_session.artist.answers.extend(["no", "no"])
+    four.node["clean_up"].execute()
+    expected = 'v001 ("APPROVED", frame 1003) is not used, but has a comment, and has frames that were changed'
+    assert expected in nuke_session.artist.questions[0]
+
+
+OWN_PICTURES: dict[str, Callable[[Path], object]] = {
+    "for another keyframe": lambda folder: (folder / "ref.1006.exr").write_bytes(b"painted"),
+    "in place of one": lambda folder: (folder / "ref.1004.exr").write_bytes(b"painted"),
+    "locked": lambda folder: (folder / "ref.1001.exr").chmod(0o444),
+}
+
+
+@pytest.mark.parametrize("painted", OWN_PICTURES)
+def test_rendered_inputs_that_somebody_put_a_picture_into_are_kept(comp: Comp, cleaning: Any, painted: str) -> None:
+    from refcolorize.node import rendered_inputs
+
+    inputs = comp.results / "inputs"
+    mine, other = (
+        Path(rendered_inputs.render_input(comp.ref, frames, inputs, name="ref")).parent
+        for frames in ([1001, 1004], [1001])
+    )
+    for path in inputs.rglob("*.*"):
+        os.utime(path, ns=(10**18, 10**18))
+    OWN_PICTURES[painted](mine)
+    (mine / "Thumbs.db").touch()
+    expected = [other] if painted != "locked" else []  # both folders have that file
+    assert list(cleaning.plan(comp.node).inputs) == expected
 
 
 @pytest.mark.gui

@@ -133,6 +133,24 @@ for line in sys.stdin:
             each.communicate()
 
 
+def test_a_nuke_removes_only_its_own_partial_folder(comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, move = comp.folder / "inputs", inputs._move_into_place
+    other = inputs.plan_input(comp.ref, [1004], folder, name="ref")
+    begun: list[Path] = []
+
+    def move_and_begin(partial: Path, final: Path) -> None:
+        move(partial, final)
+        begun.append(other.new_folder())  # another Nuke, which takes a name that is free
+        other.render(begun[0])
+
+    monkeypatch.setattr(inputs, "_move_into_place", move_and_begin)
+    inputs.render_input(comp.ref, [1001], folder, name="ref")
+    monkeypatch.undo()
+    assert (begun[0] / "ref.1004.exr").is_file()
+    assert Path(other.finish(begun[0])).with_name("ref.1004.exr").is_file()
+    assert not comp.leftovers()
+
+
 def test_rendering_leaves_no_trace_in_the_script(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:
     nodes, undone = nuke.allNodes(), nuke_session.undo.names
     comp.nuke.root()["proxy"].setValue(True)

@@ -130,6 +130,7 @@ def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_wait
     wait_until(lambda: panel.colorize.text() == "Cancel")
     assert not panel.note.isVisible()
     assert "Press Colorize" not in panel.references._hint.text()
+    assert panel.queue._empty.text() == "The job is listed here as soon as the core has it."
     with running_core(state, device="cpu"):  # as if Start was pressed in the panel
         wait_until(lambda: comp.status == "v001 is done: 6 frames")
         wait_until(lambda: panel.core.text().startswith("The core is running"))
