@@ -197,6 +197,7 @@ class FittedReferences:
                 frame=frame,
                 others=self._readable(find_neighbours(frame, self._plate.frames)),
                 lightness_of=self._plate.lightness,
+                pixel=self._colors.pixel_of(self._pictures[frame]),
             )
 
         registration = self._registrations.get(frame, find)

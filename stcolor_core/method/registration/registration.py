@@ -168,6 +168,7 @@ def find_registration(
     frame: int,
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
+    pixel: float = 1.0,
 ) -> Registration:
     """Return the registration of a keyframe.
 
@@ -178,11 +179,12 @@ def find_registration(
         others: The frames that it may show instead, from `find_neighbours`.
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
+        pixel: Side of one of the keyframe's own pixels in px at working size; above 1 if it was enlarged.
     """
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     if bars is not None:
         known = ~bars if known is None else known & ~bars
-    found = _find_registration(lab, known, frame=frame, others=others, lightness_of=lightness_of)
+    found = _find_registration(lab, known, frame=frame, others=others, lightness_of=lightness_of, pixel=pixel)
     return found if bars is None or found.frame is None else replace(found, bars=bars)
 
 
@@ -193,6 +195,7 @@ def _find_registration(
     frame: int,
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
+    pixel: float,
 ) -> Registration:
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
@@ -221,7 +224,7 @@ def _find_registration(
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
             return Registration(shown)
-    alignment, tones = _fit(lab, known, lightness)
+    alignment, tones = _fit(lab, known, lightness, pixel)
     found = _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
     return found if place is None else replace(found, place=place)
 
@@ -242,7 +245,7 @@ def _find_frame(
     return frame, own
 
 
-def _fit(lab: Image, known: Mask | None, lightness: Plane) -> tuple[Alignment, tuple[Tone, ...]]:
+def _fit(lab: Image, known: Mask | None, lightness: Plane, pixel: float) -> tuple[Alignment, tuple[Tone, ...]]:
     """Return the alignment of a picture with the frame that it shows, and the models of its light.
 
     Flow is found last, in the plate's light, since another light can look like motion; then the light is fitted again,
@@ -253,7 +256,7 @@ def _fit(lab: Image, known: Mask | None, lightness: Plane) -> tuple[Alignment, t
     toned = lab
     for tone in tones:
         toned = tone.apply(toned)
-    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known)
+    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known, pixel=pixel)
     if with_flow.flow is None:
         return alignment, tones
     return with_flow, _fit_aligned(lab, known, lightness, with_flow)
