@@ -25,8 +25,8 @@ def test_a_long_path_loses_its_middle_and_keeps_its_name() -> None:
 def test_what_was_found_in_a_keyframe_is_said_whole(folder: str) -> None:
     found = (
         "moved by 12.6 px, scaled by 1.010, turned by 0.3 degrees and bent by 3.6 px to fit; relit to the plate's "
-        "light, its sharpening undone and its compression or grain cleaned; its bars are left out; 1 % of it does not fit and "
-        "is not used. Give --register off to use it as it is."
+        "light, its sharpening undone and its compression or grain cleaned; its bars are left out; 1 % of it does not "
+        "fit and is not used. Give --register off to use it as it is."
     )
     line = one_line(f"Reference 1004 ({folder}all.png): {found}")
     assert line.startswith("Reference 1004 (") and line.endswith(f".../all.png): {found}")
