@@ -249,8 +249,7 @@ def add_flow(
         target: L*, shape (H, W), 0..100.
         source: L*, shape (H, W), 0..100; best in the target's light.
         known: Source pixels that count, shape (H, W), bool; None for all.
-        pixel: Side of one of the source's own pixels, px; above 1 if it was enlarged, and a bend of less than half of it
-            is none.
+        pixel: Side of one of the source's own pixels, px; above 1 if it was enlarged. Less than half of it is no bend.
     """
     flow = _local_flow(local_contrast(target), local_contrast(source, known), alignment, known)
     bent = replace(alignment, flow=flow)
