@@ -40,7 +40,7 @@ class ShotMattes:
 
     def __init__(self, inputs: ShotInputs, plate: ShotPlates, *, warn_once: WarnOnce) -> None:
         self._inputs, self._plate, self._warn_once = inputs, plate, warn_once
-        self._kinds: dict[str, tuple[MatteKind, str]] = {}  # of each sequence, and the first picture that was read
+        self._kinds: dict[str, dict[MatteKind, str]] = {}  # of each sequence, each with the first file that was read
 
     def refuse_misfits(self, *, all_frames: bool) -> None:
         """Refuse swatches of unknown objects, and mattes of another aspect than the plate, by the mattes' headers.
@@ -116,10 +116,14 @@ class ShotMattes:
 
     def _warn_of_another_kind(self, frame: int, picture: MattePicture, kind: MatteKind) -> None:
         """Warn if a matte is of another kind than one of its sequence that was read before."""
-        first, label = self._kinds.setdefault(sequence_of(picture.path), (kind, picture.label))
-        if kind != first:
+        kinds = self._kinds.setdefault(sequence_of(picture.path), {})
+        if kind in kinds:
+            return
+        kinds[kind] = picture.path.name
+        if len(kinds) > 1:
+            first, name = next(iter(kinds.items()))
             rest = (
-                f" is read as {_KINDS[kind]}, but {label} as {_KINDS[first]}: what is one object to you has two names, "
+                f" is read as {_KINDS[kind]}, but {name} as {_KINDS[first]}: what is one object to you has two names, "
                 "and counts as two. Write all mattes of a sequence in one way."
             )
             self._warn_once.about(picture.label, rest, frame)

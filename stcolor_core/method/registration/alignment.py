@@ -37,7 +37,8 @@ _SMALLEST = 16  # px; there is nothing to align in smaller pictures
 _LARGEST_CHANGE = 0.3  # of scale and shear; a map beyond it is a false solution
 _FLOW_GAIN = 0.8  # a flow vector is used where it leaves at most this share of the affine map's residual ...
 _FLOW_LEAST = 0.15  # ... and where that residual is more than this, in units of local contrast
-_BEYOND_CHANCE = 1.5  # times what flow explains of unrelated differences: grain 0.9 to 1.2, a lens 2 to 12
+_BEYOND_CHANCE = 1.6  # times what flow explains of mirrored differences: grain has 0.8 to 1.4, a lens 3 to 20
+_MIRRORED = ((slice(None, None, -1), slice(None, None, -1)), (slice(None), slice(None, None, -1)))
 _FLOW_BOUND = 0.03  # of the height: longest flow vector
 _FLOW_SIGMA = 1.5 / 216  # of the height: smoothing of the flow field
 _RESIDUAL_SIGMA = 3.0 / 216
@@ -334,10 +335,7 @@ def _local_flow(target: Plane, source: Plane, alignment: Alignment, known: Mask 
     valid = alignment.sample_mask(np.ones(target.shape, bool) if known is None else known)
     flow = _find_flow(target, moved)
     gain, before, after = _gain(target, moved, replace(alignment, flow=flow).sample(source), valid)
-    # The same differences elsewhere, where no motion explains them: what flow makes of grain and softness by chance.
-    chance = target + np.where(valid, moved - target, 0)[::-1, ::-1]
-    still = Alignment(np.eye(2, 3), alignment.size, _find_flow(target, chance))
-    if gain < _BEYOND_CHANCE * _gain(target, chance, still.sample(chance), valid)[0]:
+    if gain < _BEYOND_CHANCE * max(_gain_by_chance(target, moved, valid, turned) for turned in _MIRRORED):
         return None
     length = _blur(np.linalg.norm(flow, axis=-1).astype(np.float32), _RESIDUAL_SIGMA * height, None)
     better = valid & (before > _FLOW_LEAST) & (after < _FLOW_GAIN * before) & (length > _STILL_PX * height)
@@ -345,6 +343,14 @@ def _local_flow(target: Plane, source: Plane, alignment: Alignment, known: Mask 
     if not better.any() or better[valid].mean() < 0.02:
         return None
     return np.asarray(flow * np.clip(2 * weight, 0, 1)[..., None], np.float32)
+
+
+def _gain_by_chance(target: Plane, moved: Plane, valid: Mask, mirrored: tuple[slice, slice]) -> float:
+    """Return the gain of flow if the same differences lay elsewhere: what it makes of grain and softness."""
+    source = target + np.where(valid, moved - target, np.float32(0))[mirrored]
+    return _gain(
+        target, source, Alignment(np.eye(2, 3), target.shape, _find_flow(target, source)).sample(source), valid
+    )[0]
 
 
 def _find_flow(target: Plane, moved: Plane) -> FlowField:
