@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class FittedReferences:
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, KnownColor](2)
+        self._told_parts: set[Path] = set()  # keyframes that show a part of the frame, of which a line was told
 
     def reference(self, frame: int) -> FittedReference:
         """Return a whole keyframe.
@@ -144,7 +146,8 @@ class FittedReferences:
         # what was painted pixel by pixel on the plate lies where it belongs
         alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
-            done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
+            if picture.placement is None:  # else its place was told, and is now known to a part of a pixel
+                done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
             # what lies beside the patch is no picture, and would be taken for damage at its edge
             own, covered = alignment.sample(own), alignment.sample_inner_mask(covered)
             at_plate = alignment.at(self._plate.size)
@@ -159,7 +162,7 @@ class FittedReferences:
             own = match_tone(roll_off(light), tone)
             ab = clean_chroma(np.dstack([own, color.ab]), plate, known=_covered(color))
             color = replace(color, ab=ab)
-        if done:
+        if done and picture.path not in self._told_parts:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
         return color
@@ -201,7 +204,11 @@ class FittedReferences:
             )
 
         registration = self._registrations.get(frame, find)
-        if changes := registration.describe(frame, lines=self._plate.size[0]):
+        told = registration
+        if registration.place is not None and len(self._pictures) > 1:  # it becomes a patch, and is moved as one
+            told = replace(registration, alignment=None)
+            self._told_parts.add(self._pictures[frame].path)
+        if changes := told.describe(frame, lines=self._plate.size[0]):
             label = f"Reference {frame} ({self._pictures[frame].path})"
             self._warn_once.about(label, f": {changes}. {advise('register')}.", frame, registered=True)
         if registration.frame is None:
