@@ -184,7 +184,7 @@ def _bar_rows(picture: Plane) -> int:
 def _ends_in_a_step(picture: Plane, rows: int) -> bool:
     """Return whether a picture begins at once beside its even rows, as it does beside bars and not in a vignette."""
     beside = picture[rows + 1 : rows + 3]  # the row between the two may be of both
-    return beside.size > 0 and float(np.abs(beside - picture[:rows].mean()).mean()) >= _BAR_STEP
+    return beside.size > 0 and float(np.abs(beside - picture[rows - 1].mean()).mean()) >= _BAR_STEP
 
 
 def _even_edges(source: Plane) -> Mask:

@@ -58,7 +58,7 @@ def test_an_even_edge_that_fades_or_goes_on_is_no_bar() -> None:
     shown = cut(50, 40, 120, 100)
     shown[:30] = 70.0  # a clear sky
     darkened = shown.copy()
-    darkened[:30] = np.interp(np.arange(30), (0, 12, 30), (50, 50.8, 70))[:, None]  # in a vignette
+    darkened[:30] = np.interp(np.arange(30), (0, 12, 30), (50, 50.8, 65))[:, None]  # in a vignette
     relit = shown.copy()
     relit[:30] = 50
     relit[10:30, ::9] += 4  # what is seen in it in another light
