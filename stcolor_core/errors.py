@@ -27,14 +27,17 @@ __all__ = [
 ]
 
 _MAX_LENGTH = 300
+_LONGEST = 400  # of a line with short paths: no part of it can be done without
 _LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)\S{61,}")
+_FOLDERS = re.compile(r"(?<!\S)(?!\S*://)([(\"']*)[^\s()\"'/\\]*[/\\]\S*[/\\](?=\w)")
 
 
 def one_line(text: str) -> str:
-    """Return a message as it is shown: one line of at most 300 printable characters, its remedies in words.
+    """Return a message as it is shown: one line of printable characters, its remedies in words.
 
-    If the message is too long, long paths lose their middle and keep the file name at their end; addresses stay whole.
-    If it is still too long, the whole message loses its middle and keeps the remedy at its end.
+    If the message has more than 300 characters, long paths lose their middle and keep the file name at their end; if
+    that is not enough, all paths lose their folders. Addresses stay whole. A message of more than 400 characters even
+    so loses its own middle and keeps the remedy at its end.
 
     Args:
         text: The message.
@@ -43,9 +46,11 @@ def one_line(text: str) -> str:
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
     if len(line) > _MAX_LENGTH:
         line = _LONG_WORD.sub(lambda word: f"{word[0][:20]}...{word[0][-37:]}", line)
-    if len(line) <= _MAX_LENGTH:
+    if len(line) > _MAX_LENGTH:
+        line = _FOLDERS.sub(r"\1.../", line)
+    if len(line) <= _LONGEST:
         return line
-    half = (_MAX_LENGTH - len(" ... ")) // 2
+    half = (_LONGEST - len(" ... ")) // 2
     return f"{line[:half]} ... {line[-half:]}"
 
 

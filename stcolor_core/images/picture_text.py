@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_VALUES = 4096  # in an array attribute: nothing that describes a shot has more
 _LONGEST = 300  # characters of a library's message: OpenEXR names every damaged attribute
+_WITH_UNKNOWN = ("R", "G", "B", "channel3")  # as OpenImageIO names a channel without a meaning
 # Raised by the bindings for a value that does not fit its type.
 _VALUE_ERRORS = (TypeError, ValueError, OverflowError, RuntimeError)
 
@@ -73,6 +74,9 @@ def one_line(message: str) -> str:
 def channel_names(spec: Any) -> tuple[str, ...]:
     """Return the names of a picture's channels, made unique and printable.
 
+    The first channel after R, G and B that a file gives no meaning is its alpha: many programs write it so in TIFF, and
+    a selection that was saved with a picture says where the picture counts.
+
     Args:
         spec: OpenImageIO's specification of the picture.
     """
@@ -81,7 +85,10 @@ def channel_names(spec: Any) -> tuple[str, ...]:
         name = decode_text(spec.channel_name, index)
         clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
         names[clean if clean and clean not in names else f"{clean}#{index}"] = None
-    return tuple(names)
+    found = tuple(names)
+    if found[:4] == _WITH_UNKNOWN and spec.alpha_channel < 0:
+        return (*found[:3], "A", *found[4:])
+    return found
 
 
 def read_attributes(spec: Any, *, label: str) -> Iterator[Attribute]:

@@ -167,7 +167,8 @@ class FittedReferences:
         # what was painted pixel by pixel on the plate lies where it belongs
         alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
         if alignment is not None:
-            done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
+            if picture.placement is None:  # else its place was told, and is now known to a part of a pixel
+                done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
             # what lies beside the patch is no picture, and would be taken for damage at its edge
             own, covered = alignment.sample(own), alignment.sample_inner_mask(covered)
             at_plate = alignment.at(self._plate.size)
@@ -221,6 +222,7 @@ class FittedReferences:
                 frame=frame,
                 others=self._readable(find_neighbours(frame, self._plate.frames)),
                 lightness_of=self._plate.lightness,
+                pixel=self._colors.pixel_of(self._picture(frame)),
             )
 
         registration = self._registrations.get(frame, find)

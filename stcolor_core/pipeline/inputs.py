@@ -321,6 +321,15 @@ class ShotInputs:
         yield from self.references.items()
         yield from ((frame, picture) for frame, pictures in self.patches.items() for picture in pictures)
 
+    def lines_of(self, picture: ReferencePicture) -> int:
+        """Return the height of a reference's format, in the reference's own pixels.
+
+        Args:
+            picture: The reference.
+        """
+        window = self._coloured[picture.path].display_window
+        return (window if picture.placement is None else picture.placement.display)[3]
+
     def seems_misplaced(self, picture: ReferencePicture) -> bool:
         """Return whether the headers of a reference and its mask leave it doubtful that it has colour for the plate.
 

@@ -91,6 +91,15 @@ class ReferenceColors:
             self._warn_of_grey_patch(label, color, frame)
         return color, light.ab[..., 0]
 
+    def pixel_of(self, reference: ReferencePicture) -> float:
+        """Return the side of one of a reference's own pixels, px at working size.
+
+        Args:
+            reference: The picture.
+        """
+        working = self._plate.display[3] * self._plate.working_size[0] / self._plate.size[0]
+        return working / self._inputs.lines_of(reference)
+
     def read_still(self, path: Path, colorspace: str | None, *, lines: int) -> Keyframe:
         """Return a still at its own aspect.
 

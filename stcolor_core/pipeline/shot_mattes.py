@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.known_color import KnownColor
@@ -11,7 +12,7 @@ from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.mattes import has_same_aspect, merge, read_matte
+from stcolor_core.method.tracking.mattes import MatteKind, MattePicture, has_same_aspect, merge, read_matte, sequence_of
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce
@@ -20,6 +21,12 @@ from stcolor_core.shots.picture_roles import matte_role
 __all__ = ["ShotMattes"]
 
 _NAMED = 12  # objects of a matte that an error names
+_KINDS: dict[MatteKind, str] = {
+    "cryptomatte": "Cryptomatte",
+    "layers": "layers of masks",
+    "ids": "an id picture",
+    "roto": "a roto of one object",
+}
 
 
 class ShotMattes:
@@ -33,6 +40,7 @@ class ShotMattes:
 
     def __init__(self, inputs: ShotInputs, plate: ShotPlates, *, warn_once: WarnOnce) -> None:
         self._inputs, self._plate, self._warn_once = inputs, plate, warn_once
+        self._kinds: dict[str, dict[MatteKind, str]] = {}  # of each sequence, each with the first file that was read
 
     def refuse_misfits(self, *, all_frames: bool) -> None:
         """Refuse swatches of unknown objects, and mattes of another aspect than the plate, by the mattes' headers.
@@ -99,8 +107,26 @@ class ShotMattes:
     def _read(self, frame: int, size: tuple[int, int], *, only: Collection[str] | None = None) -> Instances:
         """Return the instances of a frame's mattes, or only those of some names, with masks over the canvas."""
         on_canvas = _Windows(self._plate.canvas, self._plate.frame(frame).header.display_window)
-        pictures = self._inputs.read_mattes(frame)
-        return merge([read_matte(picture, plate=on_canvas, size=size, only=only) for picture in pictures], size)
+
+        def read(picture: MattePicture) -> Instances:
+            found = partial(self._warn_of_another_kind, frame, picture)
+            return read_matte(picture, plate=on_canvas, size=size, only=only, on_kind=found)
+
+        return merge(map(read, self._inputs.read_mattes(frame)), size)
+
+    def _warn_of_another_kind(self, frame: int, picture: MattePicture, kind: MatteKind) -> None:
+        """Warn if a matte is of another kind than one of its sequence that was read before."""
+        kinds = self._kinds.setdefault(sequence_of(picture.path), {})
+        if kind in kinds:
+            return
+        kinds[kind] = picture.path.name
+        if len(kinds) > 1:
+            first, name = next(iter(kinds.items()))
+            rest = (
+                f" is read as {_KINDS[kind]}, but {name} as {_KINDS[first]}: what is one object to you has two names, "
+                "and counts as two. Write all mattes of a sequence in one way."
+            )
+            self._warn_once.about(picture.label, rest, frame)
 
 
 @dataclass(frozen=True)

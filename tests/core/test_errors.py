@@ -21,6 +21,17 @@ def test_a_long_path_loses_its_middle_and_keeps_its_name() -> None:
     assert line.startswith("/show/folder") and "sh010.1001.exr is missing. Check the path." in line
 
 
+@pytest.mark.parametrize("folder", ["/show/sh010/paint/r/", "C:\\show 1\\sh010\\paint\\r\\"])
+def test_what_was_found_in_a_keyframe_is_said_whole(folder: str) -> None:
+    found = (
+        "moved by 12.6 px, scaled by 1.010, turned by 0.3 degrees and bent by 3.6 px to fit; relit to the plate's "
+        "light, its sharpening undone and its compression or grain cleaned; its bars are left out; 1 % of it does not "
+        "fit and is not used. Give --register off to use it as it is."
+    )
+    line = one_line(f"Reference 1004 ({folder}all.png): {found}")
+    assert line.startswith("Reference 1004 (") and line.endswith(f".../all.png): {found}")
+
+
 def test_an_address_stays_whole_beside_a_long_path() -> None:
     line = one_line(f"Weights missing from /home/{'folder/' * 30}. Get {ADDRESS} and add them.")
     assert len(line) <= 300

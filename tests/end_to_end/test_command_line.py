@@ -30,7 +30,7 @@ from stcolor_core.shots.pictures import Plate, Reference
 from stcolor_core.shots.settings import Method
 from stcolor_core.shots.shot import Shot
 
-_LONGEST = len("stcolor: ") + 300
+_LONGEST = len("stcolor: ") + 400
 _UNSUBMITTED = {"--submit"}  # would submit a job to a real farm
 _STILL = {"serve"}  # would not end
 

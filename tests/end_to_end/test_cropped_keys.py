@@ -166,6 +166,16 @@ def test_a_frame_between_bars_stays_a_keyframe_where_its_scene_has_no_other(shot
     assert np.median(rest) > 20  # guessed from what lies between the bars, where a patch would leave it grey
 
 
+def test_an_enlarged_part_whose_place_is_no_whole_pixel_is_told_in_one_line(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matrix = np.array([[1.6, 0, -0.3 * WIDTH + 1.3], [0, 1.6, -0.3 * HEIGHT + 0.7]])
+    write_exr(shot.folder / "large.exr", cv2.warpAffine(painted(shot), matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'large.exr'}") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "large.exr): " in line]
+    assert len(lines) == 1 and "shows 39 % of the frame, and is used there" in lines[0]
+
+
 @pytest.mark.parametrize(("width", "height", "bars"), [(135, 135, 0), (160, 160, 0), (150, 150, 15)])
 def test_a_crop_of_another_scale_is_used_where_it_belongs(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], width: int, height: int, bars: int

@@ -55,3 +55,20 @@ def test_a_matte_that_is_followed_is_not_told(make_shot: MakeShot, capsys: pytes
     assert shot.colorize("--matte", f"1001={matte}") == 0
     printed = capsys.readouterr()
     assert "not found" not in printed.out + printed.err
+
+
+def test_mattes_of_one_sequence_that_are_of_two_kinds_are_told_once(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = vanishing()
+    shot = make_shot(Scene(scene.lightnesses[:SEEN], scene.ab[:SEEN], scene.masks[:SEEN]), references=(1001,))
+    for frame, mask in zip(shot.frames, scene.masks, strict=False):
+        plane = mask[0].astype(np.float32)
+        names = ("A",) if frame == 1001 else ("R", "G", "B")
+        planes = {name: (plane * (name in "AR"), "half") for name in names}
+        frame_files.write_frame(shot.folder / f"square.{frame}.exr", planes)
+    assert shot.colorize("--matte", str(shot.folder / "square.####.exr")) == 0
+    printed = capsys.readouterr()
+    lines = [line for line in (printed.out + printed.err).splitlines() if "Write all mattes of a sequence" in line]
+    assert len(lines) == 1 and "an id picture" in lines[0] and "a roto of one object" in lines[0]
+    assert "square.1001.exr" in lines[0]

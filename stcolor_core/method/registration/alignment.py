@@ -37,6 +37,8 @@ _SMALLEST = 16  # px; there is nothing to align in smaller pictures
 _LARGEST_CHANGE = 0.3  # of scale and shear; a map beyond it is a false solution
 _FLOW_GAIN = 0.8  # a flow vector is used where it leaves at most this share of the affine map's residual ...
 _FLOW_LEAST = 0.15  # ... and where that residual is more than this, in units of local contrast
+_BEYOND_CHANCE = 1.6  # times what flow explains of mirrored differences: grain has 0.8 to 1.4, a lens 3 to 20
+_MIRRORED = ((slice(None, None, -1), slice(None, None, -1)), (slice(None), slice(None, None, -1)))
 _FLOW_BOUND = 0.03  # of the height: longest flow vector
 _FLOW_SIGMA = 1.5 / 216  # of the height: smoothing of the flow field
 _RESIDUAL_SIGMA = 3.0 / 216
@@ -238,7 +240,9 @@ def find_alignment(target: Plane, source: Plane, known: Mask | None = None, *, o
     return replace(alignment, misfit=pyramid.misfit(alignment.matrix))
 
 
-def add_flow(alignment: Alignment, target: Plane, source: Plane, known: Mask | None = None) -> Alignment:
+def add_flow(
+    alignment: Alignment, target: Plane, source: Plane, known: Mask | None = None, *, pixel: float = 1.0
+) -> Alignment:
     """Return an alignment with the optical flow that it lacks, if flow explains a part of the picture much better.
 
     Args:
@@ -246,9 +250,11 @@ def add_flow(alignment: Alignment, target: Plane, source: Plane, known: Mask | N
         target: L*, shape (H, W), 0..100.
         source: L*, shape (H, W), 0..100; best in the target's light.
         known: Source pixels that count, shape (H, W), bool; None for all.
+        pixel: Side of one of the source's own pixels, px; above 1 if it was enlarged. Less than half of it is no bend.
     """
     flow = _local_flow(local_contrast(target), local_contrast(source, known), alignment, known)
-    return replace(alignment, flow=flow)
+    bent = replace(alignment, flow=flow)
+    return alignment if pixel > 1 and bent.bend < 0.5 * pixel else bent
 
 
 class _Pyramid:
@@ -327,20 +333,40 @@ def _local_flow(target: Plane, source: Plane, alignment: Alignment, known: Mask 
         return None
     moved = alignment.sample(source)
     valid = alignment.sample_mask(np.ones(target.shape, bool) if known is None else known)
-    flow_finder: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow_finder.setFinestScale(0 if height <= 324 else 1)
-    flow = flow_finder.calc(_to_bytes(target), _to_bytes(moved), None)
-    flow = cv2.GaussianBlur(flow, (0, 0), max(0.5, _FLOW_SIGMA * height))
-    bound = _FLOW_BOUND * height
-    flow *= np.minimum(1, bound / np.maximum(np.linalg.norm(flow, axis=-1, keepdims=True), 1e-6))
-    before = _residual(target, moved, valid)
-    after = _residual(target, replace(alignment, flow=flow).sample(source), valid)
+    flow = _find_flow(target, moved)
+    gain, before, after = _gain(target, moved, replace(alignment, flow=flow).sample(source), valid)
+    if gain < _BEYOND_CHANCE * max(_gain_by_chance(target, moved, valid, turned) for turned in _MIRRORED):
+        return None
     length = _blur(np.linalg.norm(flow, axis=-1).astype(np.float32), _RESIDUAL_SIGMA * height, None)
     better = valid & (before > _FLOW_LEAST) & (after < _FLOW_GAIN * before) & (length > _STILL_PX * height)
     weight = _blur(better.astype(np.float32), max(0.5, 2 * _RESIDUAL_SIGMA * height), None)
     if not better.any() or better[valid].mean() < 0.02:
         return None
     return np.asarray(flow * np.clip(2 * weight, 0, 1)[..., None], np.float32)
+
+
+def _gain_by_chance(target: Plane, moved: Plane, valid: Mask, mirrored: tuple[slice, slice]) -> float:
+    """Return the gain of flow if the same differences lay elsewhere: what it makes of grain and softness."""
+    source = target + np.where(valid, moved - target, np.float32(0))[mirrored]
+    return _gain(
+        target, source, Alignment(np.eye(2, 3), target.shape, _find_flow(target, source)).sample(source), valid
+    )[0]
+
+
+def _find_flow(target: Plane, moved: Plane) -> FlowField:
+    height = target.shape[0]
+    flow_finder: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow_finder.setFinestScale(0 if height <= 324 else 1)
+    flow = flow_finder.calc(_to_bytes(target), _to_bytes(moved), None)
+    flow = cv2.GaussianBlur(flow, (0, 0), max(0.5, _FLOW_SIGMA * height))
+    bound = _FLOW_BOUND * height
+    return np.asarray(flow * np.minimum(1, bound / np.maximum(np.linalg.norm(flow, axis=-1, keepdims=True), 1e-6)))
+
+
+def _gain(target: Plane, before: Plane, after: Plane, valid: Mask) -> tuple[float, Plane, Plane]:
+    """Return how much closer a picture comes to the target on average, and the residuals before and after."""
+    old, new = _residual(target, before, valid), _residual(target, after, valid)
+    return float((old - new)[valid].mean()) if valid.any() else 0.0, old, new
 
 
 def _residual(target: Plane, source: Plane, valid: Mask) -> Plane:

@@ -36,6 +36,7 @@ _ROUNDS = 2
 _LEAST_BAR = 0.01  # of the picture: bars that lie on the frame
 _BAR_CHROMA = 3.0
 _BAR_LEVEL, _BAR_APART = 1.0, 5.0  # L*: the most that rows of a bar differ by, and the least from the frame
+_BAR_STEP = 3.0  # L*: the least that a picture differs from a bar beside it; an even edge fades or goes on
 _BAR_SHARES, _BAR_CONTRAST = (2, 98), 3.0  # per cent, L*: a line whose pixels differ by less than this is part of a bar
 
 
@@ -163,7 +164,7 @@ def find_bars(source: Plane, target: Plane, chroma: Plane) -> Mask | None:
     for turns in range(4):  # the upper edge of the picture, then of the picture turned by 90 degrees, ...
         own, shown, color, turned = (np.rot90(plane, turns) for plane in (source, target, chroma, bars))
         rows = _bar_rows(own)
-        if not rows or color[:rows].mean() > _BAR_CHROMA:
+        if not rows or color[:rows].mean() > _BAR_CHROMA or not _ends_in_a_step(own, rows):
             continue
         apart = np.abs(own[:rows] - shown[:rows])
         apart = apart[np.isfinite(apart)]
@@ -178,6 +179,12 @@ def _bar_rows(picture: Plane) -> int:
     level = picture.mean(axis=1)
     differs = (high - low > _BAR_CONTRAST) | (np.abs(level - level[0]) > _BAR_LEVEL)
     return int(np.argmax(differs)) if differs.any() else 0
+
+
+def _ends_in_a_step(picture: Plane, rows: int) -> bool:
+    """Return whether a picture begins at once beside its even rows, as it does beside bars and not in a vignette."""
+    beside = picture[rows + 1 : rows + 3]  # the row between the two may be of both
+    return beside.size > 0 and float(np.abs(beside - picture[rows - 1].mean()).mean()) >= _BAR_STEP
 
 
 def _even_edges(source: Plane) -> Mask:

@@ -189,6 +189,7 @@ def find_registration(
     frame: int,
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
+    pixel: float = 1.0,
 ) -> Registration:
     """Return the registration of a keyframe.
 
@@ -199,9 +200,10 @@ def find_registration(
         others: The frames that it may show instead, from `find_neighbours`.
         lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
+        pixel: Side of one of the keyframe's own pixels in px at working size; above 1 if it was enlarged.
     """
-    given = _Keyframe(lab, known, frame, others, lightness_of)
     bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
+    given = _Keyframe(lab, known, frame, others, lightness_of, pixel)
     if bars is None:
         return _register(given)
     found = _register(given._replace(known=~bars if known is None else known & ~bars))
@@ -216,11 +218,12 @@ class _Keyframe(NamedTuple):
     frame: int
     others: Iterable[int]
     lightness_of: Callable[[int], Plane]
+    pixel: float
 
 
 def _register(given: _Keyframe) -> Registration:
     """Return the registration of a keyframe without bars, or whose bars are not known."""
-    lab, known, frame, others, lightness_of = given
+    lab, known, frame, others, lightness_of, pixel = given
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
     key = _lightness_of(lab)
@@ -255,7 +258,7 @@ def _register(given: _Keyframe) -> Registration:
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
             return Registration(shown)
-    alignment, tones = _fit(lab, known, lightness)
+    alignment, tones = _fit(lab, known, lightness, pixel)
     found = Registration(shown, alignment if alignment.moves else None, tones, few_levels=few)
     found = _judge(lab, known, lightness, found, misfit)
     return found if place is None else replace(found, place=place)
@@ -277,7 +280,7 @@ def _find_frame(
     return frame, own
 
 
-def _fit(lab: Image, known: Mask | None, lightness: Plane) -> tuple[Alignment, tuple[Tone, ...]]:
+def _fit(lab: Image, known: Mask | None, lightness: Plane, pixel: float) -> tuple[Alignment, tuple[Tone, ...]]:
     """Return the alignment of a picture with the frame that it shows, and the models of its light.
 
     Flow is found last, in the plate's light, since another light can look like motion; then the light is fitted again,
@@ -288,7 +291,7 @@ def _fit(lab: Image, known: Mask | None, lightness: Plane) -> tuple[Alignment, t
     toned = lab
     for tone in tones:
         toned = tone.apply(toned)
-    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known)
+    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known, pixel=pixel)
     if with_flow.flow is None:
         return alignment, tones
     return with_flow, _fit_aligned(lab, known, lightness, with_flow)

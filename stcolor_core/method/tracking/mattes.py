@@ -10,7 +10,7 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,7 +23,16 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images.cryptomatte import Coverage, coverage, find_layer, read_manifest
 from stcolor_core.method.tracking.instance import Instances, resample
 
-__all__ = ["MatteKind", "MattePicture", "Windows", "detect_kind", "has_same_aspect", "merge", "read_matte"]
+__all__ = [
+    "MatteKind",
+    "MattePicture",
+    "Windows",
+    "detect_kind",
+    "has_same_aspect",
+    "merge",
+    "read_matte",
+    "sequence_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +44,10 @@ _TECHNICAL = re.compile(r"depth|forward|backward|motion|disparity.*|rc_.*|.*cryp
 _MASK_LAYER = re.compile(r"mask|matte|roto", re.IGNORECASE)
 _MOST_GREYS = 64
 _MOST_RUNS = 1 << 20
+_COVERS = 0.02  # of a channel: less is no object
+_PURE = 0.95  # from here on a channel of R, G and B is full
+_OVERLAP = 0.1  # of what three mattes in R, G and B cover, that two of them may cover at soft edges
+_GREY_AREAS = 0.1  # of the same, that areas of one value in between may cover: more are ids
 
 
 class Windows(Protocol):
@@ -85,6 +98,7 @@ def read_matte(
     kind: MatteKind | None = None,
     limit: int = 64,
     only: Collection[str] | None = None,
+    on_kind: Callable[[MatteKind], None] | None = None,
 ) -> Instances:
     """Read the instances of an artist's matte: named, of class 0 and score 1, sorted by name.
 
@@ -97,6 +111,7 @@ def read_matte(
         limit: Largest number of instances. If there are more, the largest ones are kept and a warning is logged.
         only: Names of the instances to return, of any size; None for all within the limit. Each takes 12 bytes a pixel
             of `size`.
+        on_kind: Called with the kind of the matte, unless it is empty.
 
     Returns:
         The instances; none for an empty matte.
@@ -105,7 +120,9 @@ def read_matte(
         BadRequest: If the matte's aspect ratio differs from the plate's.
     """
     _require_aspect(picture, plate)
-    _, matte = _read(picture, kind)
+    found, matte = _read(picture, kind)
+    if on_kind is not None and matte.names:
+        on_kind(found)
     areas = np.bincount(matte.label, weights=matte.amount, minlength=len(matte.names))
     kept = np.argsort(-areas, kind="stable")
     if only is not None:
@@ -131,7 +148,8 @@ def detect_kind(picture: MattePicture) -> MatteKind:
        grey in float with whole numbers, some above 1;
        or grey with at most 64 values, most of which fill areas of 3 x 3 pixels (those of a smooth edge do not);
        or grey with one value other than 1;
-       or coloured, and areas of one colour cover at least half of what is not black.
+       or coloured, and areas of one colour cover at least half of what is not black;
+       or coloured, and R, G and B are three mattes that hardly overlap: each is one instance, with its soft edges.
     4. roto: anything else. The mask is the only such channel, else alpha unless it is constant, else the brightest of
        R, G and B.
     An id picture that has only the value 1 left is therefore read as roto: give `kind` for a sequence of ids.
@@ -291,6 +309,15 @@ def _roto_plane(picture: MattePicture) -> Plane:
     return brightest
 
 
+def sequence_of(path: Path) -> str:
+    """Return what all mattes of one sequence have in common: the folder, and the name without the frame number.
+
+    Args:
+        path: A file of the sequence.
+    """
+    return str(path.parent / re.sub(r"(^|[._-])-?\d+(?=\.|$)", "", path.name))
+
+
 def _instance_name(path: Path) -> str:
     """Return the file's name without the frame number, roto_car.1010.exr -> roto_car, or else the folder's name."""
     return re.sub(r"(^|[._-])-?\d+$", "", path.stem) or path.parent.name
@@ -302,14 +329,17 @@ def _instance_name(path: Path) -> str:
 def _read_ids(picture: MattePicture, *, is_id_picture: bool) -> Coverage:
     """Return each value but black as one instance, if it is known to be an id picture or `detect_kind` finds one."""
     planes = _id_planes(picture)
+    full = np.iinfo(picture.pixel_type).max if picture.pixel_type.startswith("uint") else 1
+    if not is_id_picture and _are_mattes(planes):
+        names = [",".join(f"{full * (channel == own)}" for channel in range(3)) for own in range(3)]
+        return _from_planes({n: plane for n, plane in zip(names, planes, strict=True) if plane.max() > _COVERS})
     values, label = _distinct_values([plane.ravel() for plane in planes], most=_MOST_RUNS)
     is_id = np.asarray(values.any(axis=1))
     if not is_id_picture:
         is_id = _detect_ids(planes, values, label, is_id, whole=not picture.pixel_type.startswith("uint"))
     row = np.full(len(values), -1)
     row[is_id] = np.arange(is_id.sum())
-    scale = np.iinfo(picture.pixel_type).max if picture.pixel_type.startswith("uint") else 1.0
-    codes = np.where(scale > 1, np.rint(values[is_id] * float(scale)), values[is_id])
+    codes = np.where(full > 1, np.rint(values[is_id] * float(full)), values[is_id])
     covered = np.flatnonzero(row[label] >= 0) if len(values) else np.empty(0, np.int64)
     return Coverage(
         names=[",".join(f"{code:.9g}" for code in color) for color in codes.tolist()],
@@ -329,6 +359,22 @@ def _id_planes(picture: MattePicture) -> list[Plane]:
         planes = [plane * opaque for plane in planes]
     grey = all(np.array_equal(plane, planes[0]) for plane in planes[1:])
     return planes[:1] if grey else planes
+
+
+def _are_mattes(planes: list[Plane]) -> bool:
+    """Return whether three planes are a matte each, of objects that hardly overlap, and not parts of colours."""
+    if len(planes) != 3 or min(plane.min() for plane in planes) < -_COVERS:
+        return False
+    first = functools.reduce(np.maximum, planes)
+    if not _PURE <= first.max() <= 1 + _COVERS:
+        return False
+    least = functools.reduce(np.minimum, planes)
+    second = functools.reduce(np.add, planes) - first - least
+    if second.sum(dtype=np.float64) > _OVERLAP * first.sum(dtype=np.float64):
+        return False
+    covered = first > _COVERS
+    between = _is_flat(planes) & covered & (first < _PURE)
+    return bool(between.sum() <= _GREY_AREAS * covered.sum())
 
 
 def _detect_ids(

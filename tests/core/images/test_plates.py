@@ -146,6 +146,21 @@ def test_alpha_does_not_change_the_color(tmp_path: Path, suffix: str) -> None:
     assert plates.read_plate(path).channels == ("R", "G", "B")
 
 
+def test_the_first_channel_without_a_meaning_is_the_alpha_of_a_tiff(tmp_path: Path) -> None:
+    pixels = np.dstack([picture(), np.linspace(0, 1, 13 * 17).reshape(13, 17)]).astype(np.float32)
+    path = save(tmp_path / "selection.tif", pixels, "uint16", names=("R", "G", "B", "A"))
+    tag = struct.pack("<HHI", 338, 3, 1)  # ExtraSamples, which says what the channel is: 1 for alpha, 0 for nothing
+    data = path.read_bytes()
+    assert data.count(tag + b"\1\0") == 1
+    path.write_bytes(data.replace(tag + b"\1\0", tag + b"\0\0"))
+    spec = oiio.ImageInput.open(str(path)).spec()
+    assert spec.alpha_channel < 0 and spec.channelnames[3] == "channel3"  # the file does not call it alpha
+    read = plates.read_alpha(path)
+    assert read is not None
+    alpha = plates.alpha_plane(read)
+    assert alpha is not None and np.abs(alpha - pixels[..., 3]).max() < 1e-4
+
+
 def test_only_the_channels_of_the_picture_are_read_for_a_plate(tmp_path: Path) -> None:
     names = ("Z", "B", "matte.A", "G", "R", "spec.R")
     pixels = picture(channels=6)

@@ -115,6 +115,15 @@ def test_a_lens_is_followed_by_flow() -> None:
     assert np.abs(whole.sample(source) - TARGET)[inside].mean() < 0.7 * before
 
 
+def test_a_bend_below_half_a_pixel_of_a_smaller_picture_is_none() -> None:
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    across = x + 0.8 * np.sin(y / 18)
+    source = cv2.remap(TARGET, across, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    still = Alignment(np.eye(2, 3), TARGET.shape)
+    assert 0.5 < add_flow(still, TARGET, source).bend < 1.5
+    assert add_flow(still, TARGET, source, pixel=3.0) == still
+
+
 def test_flow_is_left_out_where_nothing_is_bent() -> None:
     matrix = about_the_centre(MOVES["shift"])
     source = moved(matrix)

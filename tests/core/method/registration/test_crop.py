@@ -54,6 +54,18 @@ def test_even_edges_are_bars_unless_the_frame_shows_the_same() -> None:
     assert find_bars(bars, outside, grey) is None
 
 
+def test_an_even_edge_that_fades_or_goes_on_is_no_bar() -> None:
+    shown = cut(50, 40, 120, 100)
+    shown[:30] = 70.0  # a clear sky
+    darkened = shown.copy()
+    darkened[:30] = np.interp(np.arange(30), (0, 12, 30), (50, 50.8, 65))[:, None]  # in a vignette
+    relit = shown.copy()
+    relit[:30] = 50
+    relit[10:30, ::9] += 4  # what is seen in it in another light
+    for picture in (darkened, relit):
+        assert find_bars(picture, shown, np.zeros_like(shown)) is None
+
+
 def test_a_crop_in_another_light_that_was_enlarged_is_found() -> None:
     box = (120, 40, 150, 150)
     larger = cv2.resize(100 * (cut(*box) / 100) ** 1.5, (420, 420), interpolation=cv2.INTER_CUBIC)

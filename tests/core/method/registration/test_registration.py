@@ -66,6 +66,19 @@ def test_a_shifted_keyframe_is_moved_back() -> None:
     assert "% of it does not fit and is not used" in text
 
 
+@pytest.mark.parametrize("size", [0.0, 0.8])  # px: sigma of the grain's own size
+def test_grain_is_not_taken_for_motion(size: float) -> None:
+    rng = np.random.default_rng(1)
+    grain = rng.normal(0, 7, SCENE.lightnesses[FRAME].shape)
+    if size:
+        grain = 2.5 * cv2.GaussianBlur(grain, (0, 0), size)
+    lab = keyframe()
+    lab[..., 0] = np.clip(lab[..., 0] + grain, 0, 100)
+    found = find(lab)
+    assert found.frame == FRAME and found.alignment is None
+    assert found.describe(FRAME, lines=1080) == "its compression or grain cleaned"
+
+
 @pytest.mark.parametrize("shown", [4, 6, 8, 2])
 def test_the_frame_that_a_keyframe_shows_is_found(shown: int) -> None:
     found = find(keyframe(shown))

@@ -171,6 +171,30 @@ def test_smooth_edges_between_flat_colours_belong_to_no_instance(tmp_path):
     assert matte.names == ("0,128,255", "255,0,0")
 
 
+@pytest.mark.parametrize("softness", [0.01, 1.0, 6.0, 14.0])
+@pytest.mark.parametrize("shown", [("R", "G", "B"), ("R", "B"), ("B",)])
+def test_mattes_in_red_green_and_blue_are_three_objects_with_hard_edges_or_soft_ones(shown, softness, tmp_path):
+    mattes = {"R": disc(14, 16, 14, softness), "G": disc(14, 48, 14, softness), "B": disc(36, 32, 14, softness)}
+    channels = {name: mattes[name] if name in shown else np.zeros(SIZE, np.float32) for name in "RGB"}
+    alpha = np.max(list(channels.values()), axis=0)
+    names = {"R": "1,0,0", "G": "0,1,0", "B": "0,0,1"}
+    for extra in ({}, {"A": alpha}):
+        picture = exr(tmp_path / "rgb.1010.exr", {**channels, **extra})
+        assert detect_kind(picture) == "ids"
+        found = read(picture)
+        assert set(found.names) == {names[name] for name in shown}
+        for name in shown:
+            assert np.array_equal(found.masks[found.names.index(names[name])], mattes[name])
+    picture = png(tmp_path / "rgb.1010.png", np.rint(255 * np.dstack(list(channels.values()))).astype(np.uint8))
+    assert set(read(picture).names) == {names[name].replace("1", "255") for name in shown}
+
+
+def test_ids_of_dark_primary_colours_stay_ids(tmp_path):
+    colors = np.zeros((*SIZE, 3), np.uint8)
+    colors[4:20, 4:20], colors[10:40, 30:60], colors[42:47, 4:20] = (255, 0, 0), (100, 0, 0), (0, 60, 0)
+    assert read(png(tmp_path / "ids.png", colors)).names == ("0,60,0", "100,0,0", "255,0,0")
+
+
 def test_transparent_pixels_of_an_id_picture_are_not_an_instance(tmp_path):
     colors = np.full((*SIZE, 4), (90, 40, 200, 0), np.uint8)
     colors[4:30, 4:30] = (255, 0, 0, 255)
