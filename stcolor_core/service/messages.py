@@ -252,9 +252,12 @@ class JobDetails(BaseModel):
         next_output: Where a version with one more keyframe would be written.
         problem: Why the plate cannot be shown, in one line; none if it can.
         out_of_date: What has changed since the frames of a job that has ended were made; none if nothing has.
-        fresh: Frames that are there and were made from the files as they are now; none if that is not known, as while
-            the job runs.
+        fresh: Frames that are there and were made from the files as they are now, but for those in `changed`; none if
+            that is not known, as while the job runs.
+        earlier: Frames that are there and were made from other files, settings or software.
         painted: Frames that are there and were changed after they were written, or are not of RefColorize.
+        changed: Size and modification time in nanoseconds of each file that has changed since, as it was when `fresh`
+            were made; none for one that was not there.
     """
 
     job: JobStatus
@@ -270,7 +273,9 @@ class JobDetails(BaseModel):
     problem: str | None
     out_of_date: OutOfDate | None
     fresh: list[int] | None
+    earlier: list[int]
     painted: list[int]
+    changed: dict[str, tuple[int, int] | None]
 
 
 class SuggestedKey(BaseModel):

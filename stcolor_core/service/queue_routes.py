@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 
@@ -28,7 +28,7 @@ from stcolor_core.service.messages import (
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
 from stcolor_core.service.rendering import pixel_aspect, read_header
-from stcolor_core.service.staleness import FrameCheck, check_frames, find_stale
+from stcolor_core.service.staleness import FrameCheck, Stale, check_frames, find_stale
 
 __all__ = ["routes"]
 
@@ -209,7 +209,8 @@ def details(context: Context, job: str) -> JobDetails:
         views = list(views_of(files.shot))
     except StcolorError as error:
         views, problem = [], problem or error.marked
-    out_of_date, check = _out_of_date(stored, record)
+    found = _look_for_changes(stored, record)
+    check = found.check
     return JobDetails(
         job=context.status(stored),
         shot=_as_json(stored),
@@ -222,28 +223,37 @@ def details(context: Context, job: str) -> JobDetails:
         views=views,
         next_output=next_version(files.shot.output.path),
         problem=None if problem is None else one_line(problem),
-        out_of_date=out_of_date,
+        out_of_date=found.out_of_date,
         fresh=None if check is None else list(check.fresh),
+        earlier=[] if check is None else list(check.earlier),
         painted=[] if check is None else list(check.painted),
+        changed={} if found.stale is None or record is None else found.stale.files_then(record),
     )
 
 
-def _out_of_date(job: Job, record: InputRecord | None) -> tuple[OutOfDate | None, FrameCheck | None]:
-    """Return what has changed since an ended job's frames were made, and what those that are there were made from."""
+class _Changes(NamedTuple):
+    """What has changed since an ended job's frames were made, and what those that are there were made from."""
+
+    out_of_date: OutOfDate | None = None
+    stale: Stale | None = None
+    check: FrameCheck | None = None
+
+
+def _look_for_changes(job: Job, record: InputRecord | None) -> _Changes:
     if job.state in ("queued", "running"):
-        return None, None
+        return _Changes()
     try:
-        found = None if record is None else find_stale(job, record)
-        check = None if record is None else check_frames(job, record, found)
+        stale = None if record is None else find_stale(job, record)
+        check = None if record is None else check_frames(job, record)
     except StcolorError:  # a folder cannot be read; `problem` says so
-        return None, None
-    if found:
-        return OutOfDate(line=one_line(found.line), frames=list(found.frames)), check
+        return _Changes()
+    if stale:
+        return _Changes(OutOfDate(line=one_line(stale.line), frames=list(stale.frames)), stale, check)
     if check is not None and check.earlier:
-        return OutOfDate(line=one_line(check.describe_earlier(job)), frames=list(check.earlier)), check
-    # a run that would have written frames again, by their digests
-    would_rewrite = job.completes and job.state == "failed" and job.error
-    return OutOfDate(line=job.error, frames=[]) if would_rewrite and job.error else None, check
+        return _Changes(OutOfDate(line=one_line(check.describe_earlier(job)), frames=list(check.earlier)), None, check)
+    if job.completes and job.state == "failed" and job.error:  # it would have written frames again, by their digests
+        return _Changes(OutOfDate(line=job.error, frames=[]), None, check)
+    return _Changes(None, None, check)
 
 
 def _as_json(job: Job) -> dict[str, Any]:

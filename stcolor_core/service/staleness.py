@@ -43,6 +43,15 @@ class Stale:
         """Return the error if the frames may not be written again."""
         return stale_frames(self.frames, self.changes)
 
+    def files_then(self, record: InputRecord) -> dict[str, tuple[int, int] | None]:
+        """Return the size and the time of each file that has changed, as they were; None for one that was not there.
+
+        Args:
+            record: What the frames were made from.
+        """
+        before = {file.path: (file.size, file.time) for file in record.files}
+        return {str(change.path): before.get(str(change.path)) for change in self.changes}
+
 
 def find_stale(job: Job, record: InputRecord) -> Stale | None:
     """Return the frames of a job that are there and out of date; None if there are none.
@@ -69,7 +78,7 @@ class FrameCheck:
     """What the frames that are there were made from, by the digests that they carry.
 
     Attributes:
-        fresh: Frames made from the files as they are now, whether or not they were painted over since.
+        fresh: Frames made from the files of the record, whether or not they were painted over since.
         painted: Frames that were changed after they were written, or not written by RefColorize.
         earlier: Frames that a run of this job has not written: they were made from other files, settings or software.
         locked: Those of them that may not be written, and that nobody has painted over.
@@ -102,7 +111,7 @@ class FrameCheck:
         return line
 
 
-def check_frames(job: Job, record: InputRecord, stale: Stale | None) -> FrameCheck | None:
+def check_frames(job: Job, record: InputRecord) -> FrameCheck | None:
     """Return what the frames of a job that has ended were made from; None if the record does not say.
 
     The header of a frame is read again only if its size or time has changed.
@@ -110,7 +119,6 @@ def check_frames(job: Job, record: InputRecord, stale: Stale | None) -> FrameChe
     Args:
         job: The job.
         record: What its last run made frames from.
-        stale: What `find_stale` returns for them.
 
     Raises:
         StcolorError: If a folder cannot be read.
@@ -124,15 +132,14 @@ def check_frames(job: Job, record: InputRecord, stale: Stale | None) -> FrameChe
     statuses = map_in_threads(find_status)(paths)
     known = {path: status for path, status in zip(paths, statuses, strict=True) if status is not None}
     carried = dict(zip(known, map_in_threads(partial(_carried, known))(list(known)), strict=True))
-    outdated = set() if stale is None else set(stale.frames)
     fresh, painted, earlier = [], [], []
     for frame, path in zip(frames, paths, strict=True):
         digest, is_painted = carried.get(path, ("", False))
         if is_painted:
             painted.append(frame)
-        if digest == expected[frame] and frame not in outdated:
+        if digest == expected[frame]:
             fresh.append(frame)
-        elif digest and digest != expected[frame]:
+        elif digest:
             earlier.append(frame)
     locked = [frame for frame in earlier if frame not in painted and not _is_writable(output.path(frame))]
     return FrameCheck(tuple(fresh), tuple(painted), tuple(earlier), tuple(locked))

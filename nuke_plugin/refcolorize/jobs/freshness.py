@@ -17,8 +17,7 @@ from ..core import server
 from ..errors import RefColorizeError
 from ..host.main_thread import call_later, in_main_thread, is_rendering
 from ..node import keyframes, node_results, nodes, out_of_date, previews
-from ..node.frames_on_disk import FileStates, stamp, states_of
-from ..node.origin import Origin, input_paths
+from ..node.frames_on_disk import FileStates, states_of
 from ..node.shots import METHOD_KNOBS
 from ..node.versions import PREVIEW, Version
 from .origins import find_origin
@@ -28,7 +27,7 @@ __all__ = ["follow", "follow_at_once", "forget", "has_reloaded", "split_status",
 
 _LEAST_SECONDS = 3.0  # between two looks while nothing is changed in the node
 _SHARE, _SHARE_AFTER_CHANGE = 50, 10  # how many times as long as a look takes, no other one follows
-_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION = 5.0, 20  # seconds, and how many times as long as the answer takes
+_WAITS = {None: 1.0, False: 10.0, True: 60.0}  # seconds until the same is asked again, by what `find_origin` returns
 _STALE = ("OUT OF DATE: ", "ANOTHER SHOT: ")  # how the line of `out_of_date.describe` begins; it stands last
 _KNOBS = (
     *METHOD_KNOBS,
@@ -46,10 +45,18 @@ class _Look:
     took: float
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What the core was asked about: the frames on disk and the mark; and when it may be asked so again."""
+
+    about: object
+    again_at: float
+
+
 _looks: dict[str, _Look] = {}  # by the node's full name
 _frames: dict[str, FileStates] = {}  # of the shown versions, as the Reads have them, by path
-_asked: dict[str, float] = {}  # when the core may be asked again about a version, by path; monotonic time
-_inputs: dict[str, str] = {}  # the stamps of the input files that it was asked about last, by a version's path
+_asking: set[str] = set()  # the paths of the versions that the core is being asked about
+_asked: dict[str, _Question] = {}  # the last question about each version, by path
 
 
 def forget() -> None:
@@ -57,7 +64,6 @@ def forget() -> None:
     _looks.clear()
     _frames.clear()
     _asked.clear()
-    _inputs.clear()
 
 
 def has_reloaded(path: str) -> None:
@@ -88,9 +94,10 @@ def follow_at_once(node: nuke.Node) -> None:
     if is_busy(str(node.fullName())):
         return
     values, began = _values(node), time.monotonic()
-    texts = _marks(node)
-    _look_at_frames(node, is_stale=bool(texts[-1]))
-    mark = " ".join(text for text in texts if text)
+    _reload_if_written(node)
+    stale = out_of_date.describe(node)
+    _ask_if_needed(node, stale)
+    mark = " ".join(text for text in (previews.describe(node), out_of_date.describe_previews(node), stale) if text)
     ended = time.monotonic()
     _looks[str(node.fullName())] = _Look(values, ended, ended - began)
     status = str(node["status"].value())
@@ -99,38 +106,35 @@ def follow_at_once(node: nuke.Node) -> None:
         nodes.set_status(node, " ".join(text for text in (_with_full_stop(told), mark) if text))
 
 
-def _marks(node: nuke.Node) -> tuple[str, str, str]:
-    return previews.describe(node), out_of_date.describe_previews(node), out_of_date.describe(node)
+def _reload_if_written(node: nuke.Node) -> None:
+    """Reload the shown frames if others than a task of this Nuke have written some since the last look."""
+    path = _shown_path(node)
+    if path:
+        frames, before = states_of(path), _frames.get(path)
+        _frames[path] = frames
+        if before is not None and before != frames:
+            node_results.reload_result(node)
 
 
-def _look_at_frames(node: nuke.Node, *, is_stale: bool) -> None:
-    """Reload the shown frames if others have written some, and ask the core what these were made from.
-
-    It is also asked about frames that are out of date, once for each state of their input files: it keeps checksums of
-    plates and mattes, and knows those that were only touched, as by a restored backup.
-    """
-    path = node_results.shown_path(node)
-    if not nuke.GUI or not path or str(node["version"].value()) in ("none", PREVIEW):
+def _ask_if_needed(node: nuke.Node, stale: str) -> None:
+    """Ask the core in a thread what the shown frames were made from, if they may be out of date, or nobody knows."""
+    path = _shown_path(node)
+    if not path or not (stale or (_frames.get(path) and not Version(0, path, 0).shot_file.exists())):
         return
-    frames, before = states_of(path), _frames.get(path)
-    _frames[path] = frames
-    if before is not None and before != frames:
-        node_results.reload_result(node)
-    version = Version(0, path, 0)
-    origin = Origin.of(version)
-    lacks_shot = bool(frames) and not version.shot_file.exists()
-    inputs = stamp(input_paths(version.shot())) if is_stale else ""
-    is_asked = inputs in ("", version.made_from()) or _inputs.get(path) == inputs
-    if is_asked and not lacks_shot and not (origin.is_known and origin.unknown(frames)):
-        return
-    if time.monotonic() > _asked.get(path, 0.0):
-        _asked[path], _inputs[path] = float("inf"), inputs
-        threading.Thread(target=_ask, args=(node, path), name="refcolorize origin", daemon=True).start()
+    about, last = (_frames.get(path), stale), _asked.get(path)
+    if path not in _asking and (last is None or last.about != about or time.monotonic() > last.again_at):
+        _asking.add(path)
+        threading.Thread(target=_ask, args=(node, path, about), name="refcolorize origin", daemon=True).start()
 
 
-def _ask(node: nuke.Node, path: str) -> None:
+def _shown_path(node: nuke.Node) -> str:
+    """Return the path of the version that a node shows; "" if it shows none, or if nobody looks at it."""
+    is_shown = nuke.GUI and str(node["version"].value()) not in ("none", PREVIEW)
+    return node_results.shown_path(node) if is_shown else ""
+
+
+def _ask(node: nuke.Node, path: str, about: object) -> None:
     """Ask the core about the frames of a version, in a thread, and look at the node again if it knows."""
-    began = time.monotonic()
     knows: bool | None = False
     try:
         client = server.find()
@@ -138,11 +142,8 @@ def _ask(node: nuke.Node, path: str) -> None:
     except RefColorizeError:  # the core does not answer; the mark stays
         pass
     finally:
-        now = time.monotonic()
-        wait = 0.0 if knows is None else max(_LEAST_BETWEEN_QUESTIONS, _SHARE_OF_QUESTION * (now - began))
-        _asked[path] = now + wait
-        if not knows:
-            _inputs.pop(path, None)
+        _asked[path] = _Question(about, time.monotonic() + _WAITS[knows])
+        _asking.discard(path)
     if knows:
         with suppress(RefColorizeError):  # Nuke is closing
             in_main_thread(_follow_at_once_if_there, node)

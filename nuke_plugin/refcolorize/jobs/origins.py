@@ -63,22 +63,16 @@ def store_origin(client: Client, path: str, job: str) -> bool:
     shot = version.shot()
     seen = Observation.make(version, shot)  # before the core looks: what is written meanwhile is not believed
     answer = client.details(job)
-    fresh = answer.get("fresh")
-    if fresh is None or not seen.frames:
+    if answer.get("fresh") is None or not seen.frames:
         return False
     if not shot:  # a version that the page has made
         version.store_shot(answer["shot"])
         seen = Observation.make(version, answer["shot"])
         answer = client.details(job)
-        fresh = answer.get("fresh") or ()
+        if answer["fresh"] is None:  # it runs again
+            return False
         _store_range(version, answer)
-    outdated = answer["out_of_date"]
-    seen.store(
-        fresh=fresh,
-        painted=answer["painted"],
-        outdated=() if outdated is None else outdated["frames"],
-        keys=[int(frame) for frame in answer["references"]],
-    )
+    seen.store(answer)
     return True
 
 

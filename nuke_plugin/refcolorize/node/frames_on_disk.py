@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["FileStates", "change_time", "count_frames", "files_of", "frames_of", "stamp", "stamp_of", "states_of"]
+__all__ = [
+    "FileStates",
+    "change_time",
+    "count_frames",
+    "files_of",
+    "frame_in",
+    "frames_of",
+    "stamp",
+    "stamp_of",
+    "states_of",
+]
 
 FileStates = Mapping[
     str, tuple[int, int]
@@ -85,14 +95,29 @@ def files_of(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
     Args:
         pattern: The path of the frames, with ####, or of a single file.
     """
-    path = Path(pattern)
-    head, hashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", path.name).groups()  # type: ignore[union-attr]
-    frame = re.compile(re.escape(head) + (r"(-?\d+)" if hashes else "()") + re.escape(tail))
+    frame = _frame_name(pattern)
     try:
-        with os.scandir(path.parent) as entries:
+        with os.scandir(Path(pattern).parent) as entries:
             for entry in entries:
                 match = frame.fullmatch(entry.name)
                 if match:
                     yield match[1], entry.stat()
     except OSError:
         return  # the folder or a file is missing; the core reports it if it matters
+
+
+def frame_in(pattern: str, path: str) -> str | None:
+    """Return the frame number as text of a file of a pattern, "" for a single file; None if it is no file of it.
+
+    Args:
+        pattern: The path of the frames, with ####, or of a single file.
+        path: The path of a file, which need not be there.
+    """
+    match = _frame_name(pattern).fullmatch(Path(path).name)
+    return match[1] if match and Path(path).parent == Path(pattern).parent else None
+
+
+def _frame_name(pattern: str) -> re.Pattern[str]:
+    """Return an expression that matches the names of a pattern's files, with the frame number as its group."""
+    head, hashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", Path(pattern).name).groups()  # type: ignore[union-attr]
+    return re.compile(re.escape(head) + (r"(-?\d+)" if hashes else "()") + re.escape(tail))

@@ -8,14 +8,14 @@ files. Frames that somebody has written since have others, so nothing is believe
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import atomic
-from .frames_on_disk import FileStates, stamp_of, states_of
+from .frames_on_disk import FileStates, frame_in, stamp_of, states_of
 from .versions import Version
 
 __all__ = ["Observation", "Origin", "PreviewOrigin", "input_paths"]
@@ -119,35 +119,39 @@ class Observation:
         paths = tuple(input_paths(shot))
         return cls(version, paths, {path: states_of(path) for path in paths}, states_of(version.path))
 
-    def store(
-        self, *, fresh: Collection[int], painted: Collection[int], outdated: Collection[int], keys: Collection[int]
-    ) -> None:
+    def store(self, answer: Mapping[str, Any]) -> None:
         """Store what the core has said of the frames.
 
         Args:
-            fresh: Frames that were made from the files as they are now.
-            painted: Frames that hold somebody's own work.
-            outdated: Frames that would come out different now.
-            keys: The frames of its references.
+            answer: The core's details of the job that wrote them, which know of its frames.
         """
-        good = {*fresh, *(frame for frame in painted if frame not in outdated)}
-        earlier = Origin.of(self.version)
-        if not good and earlier.is_known:
+        own = set(answer["painted"]).difference(answer["earlier"])  # somebody's own work, over nothing that is old
+        good = own.union(answer["fresh"])
+        if not good and Origin.of(self.version).is_known:
             return  # what is known of frames that nobody has written since remains true
-        told = {frame: self._told(int(frame), good, painted) for frame in self.frames}
-        data: dict[str, Any] = {
-            kind: {frame: list(self.frames[frame]) for frame, each in told.items() if each == kind}
-            for kind in (_FRESH, _OTHERS, _PAINTED)
-        }
-        data["keys"] = sorted(keys)
+        kinds: dict[str, dict[str, list[int]]] = {_FRESH: {}, _OTHERS: {}, _PAINTED: {}}
+        for frame, state in self.frames.items():
+            number = int(frame)
+            kind = _FRESH if number in good else _PAINTED if number in answer["painted"] else _OTHERS
+            kinds[kind][frame] = list(state)
+        data: dict[str, Any] = {**kinds, "keys": sorted(int(frame) for frame in answer["references"])}
         if good:
-            data["files"] = {path: {**each} for path, each in self.files.items()}
-            data["inputs"] = stamp_of((path, self.files[path]) for path in self.paths)
+            files = {path: self._files_then(path, answer["changed"]) for path in self.paths}
+            data["files"] = files
+            data["inputs"] = stamp_of((path, files[path]) for path in self.paths)
         self.version.store_made_from(data)
 
-    @staticmethod
-    def _told(frame: int, good: Collection[int], painted: Collection[int]) -> str:
-        return _FRESH if frame in good else _PAINTED if frame in painted else _OTHERS
+    def _files_then(self, pattern: str, changed: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+        """Return the states that the files of a pattern had when the fresh frames were made."""
+        then = dict(self.files[pattern])
+        for path, state in changed.items():
+            frame = frame_in(pattern, path)
+            if frame is None:
+                continue
+            then.pop(frame, None)
+            if state is not None:
+                then[frame] = (int(state[0]), int(state[1]))
+        return then
 
 
 @dataclass(frozen=True)

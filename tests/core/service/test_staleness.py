@@ -280,7 +280,7 @@ def test_a_new_matte_makes_frames_out_of_date(worker: Worker, store: Store, aske
 def check(store: Store, job: Job) -> FrameCheck:
     record = store.inputs(job.id)
     assert record is not None
-    found = check_frames(job, record, find_stale(job, record))
+    found = check_frames(job, record)
     assert found is not None
     return found
 
@@ -327,7 +327,12 @@ def test_frames_that_a_cancelled_run_has_not_written_again_are_told_from_those_t
     assert 0 < len(written) < 4 and found.fresh == written and len(found.earlier) == 4 - len(written)
     assert "Resume finishes it" in found.describe_earlier(job)
     restore()
-    assert check(store, job).fresh == (), "those were made from the other plates, and the record is of these"
+    record = store.inputs(job.id)
+    assert record is not None
+    stale = find_stale(job, record)
+    assert stale is not None and check(store, job).fresh == written
+    others = {file.path: (file.size, file.time) for file in record.files if file.kind == "plate"}
+    assert stale.files_then(record) == others, "those are from the other plates"
 
 
 def test_a_locked_frame_and_a_painted_one_are_no_fresh_frames_after_the_others_are_written_again(
