@@ -20,8 +20,10 @@ from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
 from ..node import node_results, nodes, own_folder, previews, scripts, shots
 from ..node.frame_names import same_files
-from ..node.frame_texts import frame_numbers
+from ..node.frame_texts import frame_numbers, frames_text
+from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
+from ..node.others_work import further_frames
 from ..node.preferences import path_substitutions
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotRequest
@@ -170,6 +172,7 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     known = {version.number for version in node_results.versions(node, request.view)}
     leave_withdrawn(node)  # or it would be what the node showed before
     version, shown = shots.claim(node, request), node_results.remember(node)
+    _require_same_keyframes(version)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
@@ -180,6 +183,18 @@ def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     has_moved = is_new and shown.version != "none"
     note = own_folder.describe_move(shown_before, version.path) if has_moved else ""
     return _WrittenShot(version, shown, is_new, note)
+
+
+def _require_same_keyframes(version: Version) -> None:
+    """Refuse a version with frames that a farm would overwrite: with a keyframe that was put beside those it had."""
+    for reference in version.shot().get("references", ()) if count_frames(version.path) else ():
+        pattern = str(reference.get("path", ""))
+        if further := further_frames(pattern):
+            raise RefColorizeError(
+                f"{version.name} has frames, and a farm would write them again: a picture of frame "
+                f"{frames_text(further, separator=', ')} was put beside its keyframes in {Path(pattern).parent}. "
+                "Move it away, or press Colorize, which keeps the frames."
+            )
 
 
 def _save_script(node: nuke.Node, shot: Path) -> None:
@@ -194,6 +209,7 @@ def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
     if not version.shot_file.is_file():
         file = version.shot_file.as_posix()
         raise RefColorizeError(f"There is no {file}. Choose a version on disk, or none for a new one.")
+    _require_same_keyframes(version)
     with nuke.Undo():
         nuke.Undo.name(f"Use {version.name}")
         node_results.use_version(node, number)

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import exr
-from .frames_on_disk import files_of
+from .frames_on_disk import files_of, frames_of
 
-__all__ = ["CONTENTS_FILE", "changed_frames", "has_own_pictures"]
+__all__ = ["CONTENTS_FILE", "changed_frames", "further_frames", "has_own_pictures"]
 
 CONTENTS_FILE = "contents.json"
 """In a folder of rendered inputs: for each of its pictures, the digests of its pixels and of its upstream nodes."""
@@ -39,6 +39,20 @@ def changed_frames(pattern: str) -> tuple[int, ...]:
     with ThreadPoolExecutor(_THREADS) as threads:
         changed = threads.map(lambda file: file[0] if _is_changed(*file[1:]) else None, files)
         return tuple(sorted(frame for frame in changed if frame is not None))
+
+
+def further_frames(pattern: str) -> tuple[int, ...]:
+    """Return the frames whose pictures somebody has put beside those that Nuke rendered, in ascending order.
+
+    Args:
+        pattern: The path of rendered inputs, with ####.
+    """
+    try:
+        known = json.loads(Path(pattern).with_name(CONTENTS_FILE).read_text(encoding="utf-8"))
+        rendered = {int(name.split(".")[1]) for name in known}
+    except (OSError, ValueError, LookupError, TypeError):  # nobody knows what was rendered
+        return ()
+    return tuple(sorted(frame for frame in frames_of(pattern) if frame not in rendered))
 
 
 def has_own_pictures(folder: Path) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +42,24 @@ def test_a_script_saved_under_another_name_is_told_where_its_versions_go(
     submit.submit(comp.node, engine="openjd")
     own = comp.folder / "refcolorize" / "precomp" / "RefColorize1"
     assert f"The versions go to {own.as_posix()} from now on" in comp.node["status"].value()
+
+
+@pytest.mark.parametrize("version", [None, 1], ids=["as it is now", "the version"])
+def test_no_farm_overwrites_frames_with_a_keyframe_that_the_page_was_given(
+    comp: Comp, submit: Any, version: int | None
+) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    submit.submit(comp.node, engine="deadline")
+    shot = json.loads((comp.results / "v001" / "shot.json").read_text())
+    painted = Path(shot["references"][0]["path"]).with_name("ref.1006.exr")
+    painted.write_bytes(b"painted")
+    submit.submit(comp.node, engine="deadline")  # there is no frame yet
+    (comp.results / "v001" / "RefColorize1_v001.1001.exr").write_bytes(b"a frame")
+    with pytest.raises(RefColorizeError, match=r"v001 has frames.*of frame 1006 was put beside its keyframes.*Move it"):
+        submit.submit(comp.node, engine="deadline", version=version)
+    painted.unlink()
+    submit.submit(comp.node, engine="deadline", version=version)
 
 
 def test_in_a_terminal_submit_returns_the_job_and_prints_its_path(

@@ -118,7 +118,6 @@ def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_com
     answers: list[bool | None] = []
     find = freshness.find_origin
     monkeypatch.setattr(freshness, "find_origin", lambda *given: answers.append(find(*given)) or answers[-1])
-    monkeypatch.setattr(freshness, "_LEAST_BETWEEN_QUESTIONS", 0.0)
     freshness._asked.clear()
     freshness.follow_at_once(comp.node)
     pump(until=lambda: answers)
