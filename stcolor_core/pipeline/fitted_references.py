@@ -19,12 +19,13 @@ from stcolor_core.method.registration import (
     describe_moves,
     find_neighbours,
     find_patch_alignment,
+    find_patch_curve,
     find_patch_damage,
     find_patch_paint,
     find_registration,
     match_tone,
 )
-from stcolor_core.method.registration.painted import PaintedLightness
+from stcolor_core.method.registration.tone import Tone
 from stcolor_core.method.tracking.objects import around
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.reference_colors import ReferenceColors
@@ -170,10 +171,17 @@ class FittedReferences:
             if picture.placement is None:  # else its place was told, and is now known to a part of a pixel
                 done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
             # what lies beside the patch is no picture, and would be taken for damage at its edge
-            own, covered = alignment.sample(own), alignment.sample_inner_mask(covered)
+            lab, covered = alignment.sample(lab), alignment.sample_inner_mask(covered)
+            own = np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
             at_plate = alignment.at(self._plate.size)
             both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
             color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])
+        curve = find_patch_curve(lab, covered, lightness) if paint is None and covered.any() else None
+        if curve is not None:
+            done.append(curve.name)
+            color, light = _relit(curve, color, light)
+            lit = curve.apply(np.where(covered[..., None], lab, np.float32(0)))
+            own = np.ascontiguousarray(roll_off(lit[..., 0]), np.float32)
         tone = find_patch_damage(own, covered, lightness) if covered.any() else None
         if tone is not None:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
@@ -239,15 +247,15 @@ class FittedReferences:
         return FittedReference(color, None, registration)
 
 
-def _relit(paint: PaintedLightness, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:
-    """Return the colour of a patch and its L* with the plate's lightness in place of the one that its editor kept."""
+def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:
+    """Return the colour of a patch and its L* in the plate's light."""
     lab = np.dstack([light, color.ab])
     known = _covered(color) if color.weight is None else color.weight > 0
     part = np.s_[:, :]
     if known is not None:
         part = around(np.asarray(known), margin=0)
         lab[part] = np.where(known[part][..., None], lab[part], np.float32(0))
-    lab[part] = paint.apply(np.ascontiguousarray(lab[part]))
+    lab[part] = tone.apply(np.ascontiguousarray(lab[part]))
     return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
 
 

@@ -226,6 +226,21 @@ def test_a_patch_on_the_frame_of_a_whole_keyframe_lies_over_it(shot: ShotOnDisk)
         assert np.linalg.norm(ab(shot, frame)[inside(shot, frame)] - YELLOW, axis=-1).mean() < 6
 
 
+def test_a_patch_in_another_gamma_is_put_in_the_plates_tone_and_that_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rgb, alpha = painted(shot, color=(15.0, 30.0)), soft_mask(shot)
+    darker = srgb_decode(np.clip(srgb_encode(np.clip(rgb, 0, 1)), 0, 1) ** np.float32(1.6))
+    found = {}
+    for name, picture in (("right", rgb), ("darker", darker)):
+        write_exr(shot.folder / f"{name}.exr", picture * alpha[..., None], alpha)
+        assert shot.colorize(*OPTIONS, "--reference", f"{FIRST + AT}={shot.folder / name}.exr") == 0
+        found[name] = ab(shot, FIRST + AT)[inside(shot, FIRST + AT)]
+        told = "tone curve matched" in capsys.readouterr().err
+        assert told == (name == "darker")
+    assert np.linalg.norm(found["darker"] - found["right"], axis=-1).mean() < 3
+
+
 def test_the_frames_of_a_patched_shot_do_not_depend_on_which_are_rendered(shot: ShotOnDisk) -> None:
     patch = write_patch(shot, shot.folder / "patch.exr", "premultiplied EXR")
     assert shot.colorize(*OPTIONS, *patch) == 0

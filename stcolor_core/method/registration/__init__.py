@@ -4,6 +4,7 @@ from stcolor_core.method.registration.alignment import local_contrast
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.patches import (
     find_patch_alignment,
+    find_patch_curve,
     find_patch_damage,
     find_patch_paint,
     match_tone,
@@ -24,6 +25,7 @@ __all__ = [
     "find_bars",
     "find_neighbours",
     "find_patch_alignment",
+    "find_patch_curve",
     "find_patch_damage",
     "find_patch_paint",
     "find_place",

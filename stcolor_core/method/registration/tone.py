@@ -24,7 +24,7 @@ from stcolor_core.arrays import Image, Mask, Plane, Vector
 from stcolor_core.images.color import LUMINANCE, lab_to_linear, linear_to_lab, srgb_encode
 from stcolor_core.images.resizing import resize
 
-__all__ = ["GRAIN_SMOOTHED", "Sharpness", "Tone", "difference", "fit_tone"]
+__all__ = ["GRAIN_SMOOTHED", "Sharpness", "Tone", "difference", "fit_curve", "fit_tone"]
 
 _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the difference
 # L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
@@ -174,6 +174,17 @@ def difference(lab: Image, lightness: Plane, known: Mask) -> float:
         known: Pixels to compare, shape (H, W), bool.
     """
     return float(np.minimum(np.abs(lab[..., 0] - lightness), _MOST_DIFFERENCE)[known].mean()) if known.any() else 0.0
+
+
+def fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:
+    """Return the tone curve that explains best how a picture's luminance differs from the plate's, however badly.
+
+    Args:
+        lab: The picture in CIELAB, aligned with the plate, shape (H, W, 3).
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Pixels to compare, shape (H, W), bool.
+    """
+    return _fit_curve(lab, lightness, known)
 
 
 def _fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scenes import texture
 
-from stcolor_core.method.registration import find_patch_alignment, find_patch_damage, match_tone
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
+from stcolor_core.method.registration import find_patch_alignment, find_patch_curve, find_patch_damage, match_tone
 
 HEIGHT, WIDTH = 108, 192
 PLATE = cv2.GaussianBlur(texture(HEIGHT, WIDTH, seed=3, mean=50, contrast=60), (0, 0), 1.0)
@@ -104,3 +105,37 @@ def test_a_patch_with_grain_that_its_plate_lacks_is_damaged() -> None:
 )
 def test_a_patch_that_needs_no_cleaning_is_told(light: np.ndarray, covered: np.ndarray) -> None:
     assert find_patch_damage(patch(covered, light), covered, PLATE) is None
+
+
+def colored(light: np.ndarray = PLATE) -> np.ndarray:
+    """Return a picture whose colour changes from left to right."""
+    across = np.linspace(-1, 1, WIDTH, dtype=np.float32) * np.ones((HEIGHT, 1), np.float32)
+    return np.dstack([light, 25 * across, 20 + 15 * across])
+
+
+@pytest.mark.parametrize(("gain", "gamma"), [(1.0, 1.6), (1.0, 0.7), (0.75, 1.0)])
+def test_a_tone_curve_of_a_patch_is_undone(gain: float, gamma: float) -> None:
+    covered, whole = box(20, 40, 60, 90), colored()
+    changed = gain * np.clip(lab_to_srgb(whole), 0, 1) ** gamma
+    lab = np.where(covered[..., None], linear_to_lab(srgb_decode(changed)), np.nan).astype(np.float32)
+    curve = find_patch_curve(lab, covered, PLATE)
+    assert curve is not None and curve.name == "its tone curve matched"
+    before, after = (np.abs(each - whole)[covered][..., 1:].mean() for each in (lab, curve.apply(lab)))
+    assert before > 1.5 and after < 0.4
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        PLATE,
+        PLATE + np.random.default_rng(0).normal(0, 4, PLATE.shape).astype(np.float32),
+        np.where(np.arange(WIDTH) // 12 % 2, PLATE * 0.6, PLATE).astype(
+            np.float32
+        ),  # each stripe was painted for itself
+        np.full_like(PLATE, 40),
+    ],
+    ids=["exact", "grain", "painted by hand", "flat"],
+)
+def test_a_patch_whose_luminance_no_tone_curve_explains_stays(light: np.ndarray) -> None:
+    assert find_patch_curve(colored(light), box(20, 40, 60, 90), PLATE) is None
+    assert find_patch_curve(colored(PLATE * 0.8), box(20, 40, 8, 8), PLATE) is None  # too small
