@@ -85,6 +85,13 @@ class ExistingFrame:
     is_changed: bool = False
 
     @property
+    def why_kept(self) -> str:
+        """Return why a file that may hold somebody else's work stays as it is, to follow "Frame 1003"."""
+        if "stcolor/settings" not in self.metadata:
+            return "was not written by RefColorize"
+        return "was changed after it was written" if self.is_changed else "is locked, and out of date"
+
+    @property
     def confidence(self) -> float | None:
         """Return the frame's mean confidence, 0..1; None if the file does not hold one."""
         return number_in(self.metadata, "stcolor/confidence")

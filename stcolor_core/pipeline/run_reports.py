@@ -78,9 +78,7 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
     kept: dict[str, list[int]] = {}
     for frame, file in files.items():
         if file.state.is_others_work:
-            is_ours = "stcolor/settings" in file.metadata
-            why = "was changed after it was written" if file.is_changed else "is locked, and out of date"
-            kept.setdefault(why if is_ours else "was not written by RefColorize", []).append(frame)
+            kept.setdefault(file.why_kept, []).append(frame)
     for why, frames in kept.items():
         reporter.warn(f"Frame {describe_frames(frames)} of {output} {why}. It is kept as it is. {advise('force')}.")
 
