@@ -101,6 +101,15 @@ class ExistingFrame:
     copy_of: int | None = None
 
     @property
+    def why_kept(self) -> tuple[str, str]:
+        """Return why a file that may hold somebody else's work stays as it is: of one frame, and of several."""
+        if "stcolor/settings" not in self.metadata:
+            return "was not written by RefColorize", "were not written by RefColorize"
+        if self.is_changed:
+            return "was changed after it was written", "were changed after they were written"
+        return "is locked, and out of date", "are locked, and out of date"
+
+    @property
     def confidence(self) -> float | None:
         """Return the frame's mean confidence, 0..1; None if the file does not hold one."""
         return number_in(self.metadata, "stcolor/confidence")

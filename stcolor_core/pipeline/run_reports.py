@@ -34,9 +34,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_CHANGED = "was changed after it was written", "were changed after they were written"
-_LOCKED = "is locked, and out of date", "are locked, and out of date"
-_FOREIGN = "was not written by RefColorize", "were not written by RefColorize"
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
 
 
@@ -73,9 +70,7 @@ def warn_of_others_work(reporter: Reporter, output: FramePattern, files: Mapping
     kept: dict[tuple[str, str], list[int]] = {}
     for frame, file in files.items():
         if file.state.is_others_work and file.copy_of is None:
-            is_ours = "stcolor/settings" in file.metadata
-            why = _FOREIGN if not is_ours else _CHANGED if file.is_changed else _LOCKED
-            kept.setdefault(why, []).append(frame)
+            kept.setdefault(file.why_kept, []).append(frame)
     for why, frames in kept.items():
         fault = form_of(len(frames), f"{why[0]}. It is kept as it is.", f"{why[1]}. They are kept as they are.")
         reporter.warn(f"{name_frames(frames, 'Frame')} of {output} {fault} {advise('force')}.")
