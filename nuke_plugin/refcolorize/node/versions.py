@@ -97,8 +97,11 @@ class Version:
         Args:
             data: JSON data, which replaces what is stored under the same names.
         """
-        with suppress(OSError):
-            write_object(self.shot_file.with_name(_MADE_FROM_FILE), {**self.made_from_data(), **data})
+        stored = self.made_from_data()
+        renewed = {**stored, **json.loads(json.dumps(data))}
+        if renewed != stored:
+            with suppress(OSError):
+                write_object(self.shot_file.with_name(_MADE_FROM_FILE), renewed)
 
     def store_shot(self, shot: Mapping[str, Any]) -> None:
         """Store the Shot that made it, if it has none, as of a version that the core's page has made.
