@@ -9,10 +9,11 @@ from pathlib import Path
 from stcolor_core.errors import StaleFrames
 from stcolor_core.files.stat_cache import Status, find_status, map_in_threads
 from stcolor_core.images.frame_files import frame_state, is_unmodified
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import describe_frames, name_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.input_record import InputChange, InputRecord, find_changes
 from stcolor_core.pipeline.run_reports import describe_stale, stale_frames
+from stcolor_core.plurals import form_of
 from stcolor_core.service.job import Job
 from stcolor_core.shots.shot import Shot
 
@@ -104,10 +105,19 @@ class FrameCheck:
             )
         line = describe_stale(self.earlier, [])
         if painted := sorted(set(self.painted).intersection(self.earlier)):
-            line += f" Frame {describe_frames(painted)} was changed after it was written, and stays as it is."
+            fault = form_of(
+                len(painted),
+                "was changed after it was written, and stays as it is",
+                "were changed after they were written, and stay as they are",
+            )
+            line += f" {name_frames(painted, 'Frame')} {fault}."
         if self.locked:
-            locked = describe_frames(self.locked)
-            line += f" Frame {locked} is locked, and stays as it is until you may write it."
+            fault = form_of(
+                len(self.locked),
+                "is locked, and stays as it is until you may write it",
+                "are locked, and stay as they are until you may write them",
+            )
+            line += f" {name_frames(self.locked, 'Frame')} {fault}."
         return line
 
 

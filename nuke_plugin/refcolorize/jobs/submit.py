@@ -30,6 +30,7 @@ from ..node.shot_plan import ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import Version
 from ..node.write_nodes import writes_below
+from ..plurals import noun_of
 from . import farm
 from .farm import Submission, SubmitOptions
 from .farm_summary import FarmShot
@@ -190,10 +191,12 @@ def _require_same_keyframes(version: Version) -> None:
     for reference in version.shot().get("references", ()) if count_frames(version.path) else ():
         pattern = str(reference.get("path", ""))
         if further := further_frames(pattern):
+            pictures, them = ("a picture", "it") if len(further) == 1 else ("pictures", "them")
+            named = f"{noun_of(len(further), 'frame')} {frames_text(further, separator=', ')}"
             raise RefColorizeError(
-                f"{version.name} has frames, and a farm would write them again: a picture of frame "
-                f"{frames_text(further, separator=', ')} was put beside its keyframes in {Path(pattern).parent}. "
-                "Move it away, or press Colorize, which keeps the frames."
+                f"{version.name} has frames, and a farm would write them again: since then somebody has put {pictures} "
+                f"of {named} beside its keyframes in {Path(pattern).parent}. Move {them} away, or press Colorize, "
+                "which keeps the frames."
             )
 
 

@@ -56,7 +56,9 @@ def test_no_farm_overwrites_frames_with_a_keyframe_that_the_page_was_given(
     painted.write_bytes(b"painted")
     submit.submit(comp.node, engine="deadline")  # there is no frame yet
     (comp.results / "v001" / "RefColorize1_v001.1001.exr").write_bytes(b"a frame")
-    with pytest.raises(RefColorizeError, match=r"v001 has frames.*of frame 1006 was put beside its keyframes.*Move it"):
+    with pytest.raises(
+        RefColorizeError, match=r"v001 has frames.*a picture of frame 1006 beside its keyframes.*Move it"
+    ):
         submit.submit(comp.node, engine="deadline", version=version)
     painted.unlink()
     submit.submit(comp.node, engine="deadline", version=version)
