@@ -13,21 +13,23 @@ from dataclasses import dataclass
 
 import nuke
 
-from ..core import server
 from ..errors import RefColorizeError
 from ..host.main_thread import call_later, in_main_thread, is_rendering
 from ..node import keyframes, node_results, nodes, out_of_date, previews
 from ..node.frames_on_disk import FileStates, states_of
 from ..node.shots import METHOD_KNOBS
 from ..node.versions import PREVIEW, Version
-from .origins import find_origin
 from .running_tasks import is_busy
 
 __all__ = ["follow", "follow_at_once", "forget", "has_reloaded", "split_status", "ui_updated"]
 
 _LEAST_SECONDS = 3.0  # between two looks while nothing is changed in the node
 _SHARE, _SHARE_AFTER_CHANGE = 50, 10  # how many times as long as a look takes, no other one follows
-_WAITS = {None: 1.0, False: 10.0, True: 60.0}  # seconds until the same is asked again, by what `find_origin` returns
+_WAITS = {
+    None: 1.0,
+    False: 10.0,
+    True: 60.0,
+}  # seconds until the same is asked again, by what `origins.find_origin` returns
 _STALE = ("OUT OF DATE: ", "ANOTHER SHOT: ")  # how the line of `out_of_date.describe` begins; it stands last
 _KNOBS = (
     *METHOD_KNOBS,
@@ -135,10 +137,13 @@ def _shown_path(node: nuke.Node) -> str:
 
 def _ask(node: nuke.Node, path: str, about: object) -> None:
     """Ask the core about the frames of a version, in a thread, and look at the node again if it knows."""
+    from ..core import server  # with the network, which Nuke does not need to start
+    from . import origins
+
     knows: bool | None = False
     try:
         client = server.find()
-        knows = False if client is None else find_origin(client, path)
+        knows = False if client is None else origins.find_origin(client, path)
     except RefColorizeError:  # the core does not answer; the mark stays
         pass
     finally:

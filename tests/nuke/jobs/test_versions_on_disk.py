@@ -99,7 +99,7 @@ def touch_plates(comp: Comp) -> None:
 def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_compared_them(
     comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from refcolorize.jobs import freshness
+    from refcolorize.jobs import freshness, origins
 
     colorize(comp, pump, "v001")
     touch_plates(comp)
@@ -116,8 +116,8 @@ def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_com
     changed[-1] ^= 1
     (comp.folder / "plate.1003.exr").write_bytes(changed)
     answers: list[bool | None] = []
-    find = freshness.find_origin
-    monkeypatch.setattr(freshness, "find_origin", lambda *given: answers.append(find(*given)) or answers[-1])
+    find = origins.find_origin
+    monkeypatch.setattr(origins, "find_origin", lambda *given: answers.append(find(*given)) or answers[-1])
     freshness._asked.clear()
     freshness.follow_at_once(comp.node)
     pump(until=lambda: answers)
