@@ -2,7 +2,7 @@
 
 Full attention (Akimoto et al. 2020, eqs. 3 to 5) costs a product and an exponential for every pair of positions. At the
 temperatures in use nearly all the weight is on few positions, which are close together. So blocks of 4 x 4 cells are
-compared by their mean features first, and only the positions of the most similar twelfth one by one. This costs
+compared by their mean features first, and only the positions of the most similar tenth one by one. This costs
 0.01 dB of the colour by attention alone and saves more than half the time (`benchmarks/attention.py --shortlists`).
 """
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 __all__ = ["block_positions", "top_blocks"]
 
 _SIDE = 4  # cells per side of a block
-_ONE_IN, _AT_LEAST = 12, 28  # a shortlist holds one in twelve blocks of a reference, and at least 28
+_ONE_IN, _AT_LEAST = 10, 32  # a shortlist holds one in ten blocks of a reference, and at least 32
 
 
 def block_positions(grid: tuple[int, int], device: torch.device) -> Tensor:

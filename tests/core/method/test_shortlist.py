@@ -55,8 +55,8 @@ def test_every_position_is_in_exactly_one_block(grid: tuple[int, int]) -> None:
 
 
 def test_a_small_grid_needs_no_shortlist() -> None:
-    few = torch.rand(28, 16, 8)
-    assert top_blocks(few, few, torch.zeros(28, 28, dtype=torch.bool), references=1) is None
+    few = torch.rand(32, 16, 8)
+    assert top_blocks(few, few, torch.zeros(32, 32, dtype=torch.bool), references=1) is None
 
 
 def test_tracked_positions_are_always_candidates() -> None:
@@ -66,7 +66,7 @@ def test_tracked_positions_are_always_candidates() -> None:
     chosen = top_blocks(places, places, tracked, references=1)
     assert chosen is not None
     assert all(block * 7 % 100 in row for block, row in enumerate(chosen.tolist()))
-    assert all(len(set(row)) == 28 for row in chosen.tolist())
+    assert all(len(set(row)) == 32 for row in chosen.tolist())
 
 
 def test_the_top_blocks_have_nearly_all_of_the_weight(target: torch.Tensor, reference: GridReference) -> None:
