@@ -160,6 +160,8 @@ def stage_times(device: Any) -> Iterator[dict[str, float]]:
     undo: list[Callable[[], None]] = []
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with its time, the device's included, added to this stage."""
+
         @wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
             wait_for(device)

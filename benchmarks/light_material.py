@@ -113,6 +113,7 @@ def _rise(
     """
 
     def change(clip: Frames, rng: np.random.Generator) -> tuple[Frames, int, int]:
+        """Return the clip under the veil, and the first and last frame in which it rises."""
         start, length = int(rng.integers(4, 9)), int(rng.integers(lengths[0], lengths[1] + 1))
         height = len(clip[0])
         depth: Plane = np.ones((height, 1), np.float32)

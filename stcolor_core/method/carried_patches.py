@@ -80,7 +80,8 @@ class PatchCarrier:
             scratch: Temporary storage.
             wanted: Frame numbers; those that are not on the way count for nothing.
             overruling: Frames with other patches: beyond them this patch ends where they cover the same surface.
-            on_read: As for `color`.
+            on_read: Called with each frame number before the frame is read, in the consumer's thread. An exception it
+                raises ends the work.
 
         Yields:
             The patch's colour on one wanted frame after the other; none once it has been out of sight for long.

@@ -38,20 +38,23 @@ from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.assembly import make_device_spans
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.spans import LEAST_LINES
-from stcolor_core.method.patches import PatchColor
 from stcolor_core.method.reference_frames import ReferenceFrames
 from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, WalkState
 from stcolor_core.method.span_walk import Matched, SpanTask, SpanWalk, announce
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.shots.settings import Method
-from stcolor_core.shots.spans import PatchWalk, Side, Span
+from stcolor_core.shots.spans import Side, Span
 
 __all__ = ["ColoredFrame", "Footage", "PatchedFootage", "Propagator"]
 
 
 class Propagator:
-    """Colours spans with one model on one device. Holds no state between spans."""
+    """Colours spans with one model on one device. Holds no state between spans.
+
+    Attributes:
+        patches: Carries patches with the same model.
+    """
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class Propagator:
         self._matching = Matching(model, method, device=device)
         self._reference_frames = ReferenceFrames(self._matching, model.refinement)
         self._walk = SpanWalk(self._matching, recurrent=model.refinement.recurrent, device=device, workers=workers)
-        self._patches = PatchCarrier(self._matching, model.refinement, self._walk)
+        self.patches = PatchCarrier(self._matching, model.refinement, self._walk)
         tensors = device.type != "cpu" if tensors is None else tensors
         self._device_spans = make_device_spans(model, method, device) if tensors else None
 
@@ -190,34 +193,6 @@ class Propagator:
     def _fits_device(self, references: Sequence[PreparedReference]) -> bool:
         """Return whether the pictures are large enough for `method.on_device`."""
         return all(min(reference.view.lightness.shape) >= LEAST_LINES for reference in references)
-
-    @torch.no_grad()
-    def color_patch(
-        self,
-        walk: PatchWalk,
-        footage: PatchedFootage,
-        scratch: Scratch,
-        *,
-        wanted: Collection[int],
-        overruling: Collection[int] = (),
-        on_read: Callable[[int], None] = lambda _: None,
-    ) -> Generator[PatchColor, None, None]:
-        """Carry a patch away from its frame and colour what it reaches.
-
-        The choice of wanted frames changes no pixel.
-
-        Args:
-            walk: The patch and its way.
-            footage: The shot's pictures.
-            scratch: Temporary storage.
-            wanted: Frame numbers; those that are not on the way count for nothing.
-            overruling: Frames with other patches: beyond them this patch ends where they cover the same surface.
-            on_read: As for `color`.
-
-        Yields:
-            The patch's colour on one wanted frame after the other; none once it has been out of sight for long.
-        """
-        yield from self._patches.color(walk, footage, scratch, wanted=wanted, overruling=overruling, on_read=on_read)
 
     def complete_reference(self, frame: int, footage: Footage) -> ColoredFrame:
         """Return a reference's frame, its unknown part coloured from its known part by features.

@@ -71,7 +71,7 @@ class ShotPatches:
         for number, walk in enumerate(self.walks_to(span)):
             name = f"patch{number}"
             overruling = set(self._footage.patches).intersection(walk.frames)
-            colors = propagator.color_patch(
+            colors = propagator.patches.color(
                 walk,
                 self._footage,
                 scratch,
