@@ -20,8 +20,7 @@ from stcolor_core.heap import keep_freed_memory
 from stcolor_core.repeated_warnings import RepeatedWarnings
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
+    from stcolor_core.bars import tqdm
     from stcolor_core.pipeline.events import Event
     from stcolor_core.pipeline.time_left import TimeLeft
 
@@ -162,7 +161,7 @@ class ProgressBar:
         self._confidences: list[float] = []
 
     def __enter__(self) -> Callable[[Event], None]:
-        from tqdm import tqdm
+        from stcolor_core.bars import tqdm
 
         self._bar: tqdm[NoReturn] = tqdm(desc="starting", unit="frame", disable=None, dynamic_ncols=True)
         self._warnings = RepeatedWarnings(self._write)

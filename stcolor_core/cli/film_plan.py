@@ -262,7 +262,7 @@ def _first_to_paint(proposals: list[Proposal]) -> str:
 
 
 def _show_looks(frames: Iterable[int]) -> Iterable[int]:
-    from tqdm import tqdm
+    from stcolor_core.bars import tqdm
 
     shown: Iterable[int] = tqdm(list(frames), unit="frame", disable=None, desc="searching for scenes")
     return shown

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from stcolor_core.bars import tqdm
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.evaluation import dataset as datasets
 from stcolor_core.evaluation import plots as diagrams

@@ -34,12 +34,10 @@ def open_workers(count: int, begin: Callable[[], None] | None = None) -> Iterato
                     executor.submit(_do_nothing)
             yield executor
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            workers = set(multiprocessing.active_children()) - others
-            for process in workers:
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
-            for process in workers:
-                process.join()
+            # wait: as long as the executor's thread holds its locks, a process that ends leaks them, and Python says so
+            executor.shutdown(wait=True, cancel_futures=True)
             raise
 
 

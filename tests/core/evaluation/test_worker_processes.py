@@ -44,6 +44,35 @@ def test_an_exception_ends_workers_that_are_busy() -> None:
     assert set(multiprocessing.active_children()) == before
 
 
+_ENDED_AT_ONCE = """
+import multiprocessing, os, time
+from stcolor_core.bars import tqdm
+from stcolor_core.evaluation.worker_processes import open_workers
+
+def main():
+    multiprocessing.set_start_method("spawn")  # as on macOS: every lock of multiprocessing has a name then
+    bar = tqdm(total=2, disable=False, file=open(os.devnull, "w"))
+    try:
+        with open_workers(2) as pool:
+            pool.submit(time.sleep, 100_000)
+            pool.submit(os.getpid).result()
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        os._exit(130)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@POSIX
+def test_a_process_that_ends_at_once_leaves_no_semaphores(tmp_path: Path) -> None:
+    (tmp_path / "ended.py").write_text(_ENDED_AT_ONCE)
+    for _ in range(8):  # the executor's thread had ended by itself in two of three runs
+        run = subprocess.run([sys.executable, str(tmp_path / "ended.py")], capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (130, "")
+
+
 def test_workers_may_be_started_by_any_thread() -> None:
     found = []
 
