@@ -1,8 +1,9 @@
-"""Processes that share work. Ctrl-C ends them without a word: the main process says what there is to say."""
+"""Processes that share work, and end with the main process, which alone says what there is to say."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ def open_workers(count: int, begin: Callable[[], None] | None = None) -> Iterato
     """Start processes, and end them with the block: at once if it is left by an exception, with what they are at.
 
     A terminal sends Ctrl-C to all processes that run in it. Workers ignore it, so that an idle one prints no traceback.
+    They end by themselves if the main process is killed.
 
     Args:
         count: How many, 1 or more.
@@ -43,8 +45,16 @@ def open_workers(count: int, begin: Callable[[], None] | None = None) -> Iterato
 
 def _begin(begin: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if begin is not None:
         begin()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _do_nothing() -> None:

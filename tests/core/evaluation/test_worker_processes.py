@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from scenes import pan
 
@@ -71,6 +72,36 @@ def test_a_process_that_ends_at_once_leaves_no_semaphores(tmp_path: Path) -> Non
     for _ in range(8):  # the executor's thread had ended by itself in two of three runs
         run = subprocess.run([sys.executable, str(tmp_path / "ended.py")], capture_output=True, text=True)
         assert (run.returncode, run.stderr) == (130, "")
+
+
+_KILLED = """
+import multiprocessing, os, time
+from stcolor_core.evaluation.worker_processes import open_workers
+
+def main():
+    with open_workers(2) as pool:
+        pool.submit(time.sleep, 100_000)
+        pool.submit(os.getpid).result()
+        print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+        time.sleep(100_000)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@POSIX
+def test_workers_end_when_the_main_process_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(_KILLED)
+    call = [sys.executable, str(tmp_path / "killed.py")]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as main:
+        assert main.stdout is not None
+        workers = [psutil.Process(int(pid)) for pid in main.stdout.readline().split()]
+        main.kill()
+    ended, running = psutil.wait_procs(workers, timeout=60)
+    for worker in running:
+        worker.kill()
+    assert len(ended) == 2
 
 
 def test_workers_may_be_started_by_any_thread() -> None:
