@@ -198,7 +198,7 @@ def test_a_measurement_depends_on_every_part_of_the_package_that_makes_it() -> N
     script = "import sys, stcolor_core.evaluation.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     parts = {name.split(".")[1] for name in loaded if name.startswith("stcolor_core.")}
-    assert parts - {"errors", "lazy", "plurals", "remedies"} == {part.removesuffix(".py") for part in CODE}
+    assert parts - {"bars", "errors", "lazy", "plurals", "remedies"} == {part.removesuffix(".py") for part in CODE}
 
 
 def test_a_damaged_measurement_is_measured_again(dataset: Path, tmp_path: Path) -> None:
