@@ -69,27 +69,27 @@ def test_the_activation_follows_either_kind_of_layer(activation: str) -> None:
 def test_other_layers_are_refused_and_left_alone(layer: nn.Conv2d) -> None:
     with pytest.raises(ValueError, match="3 x 3"):
         WinogradConv(layer)
-    network = prepare_network(nn.Sequential(layer), channels={(4, 4)})
+    network = prepare_network(nn.Sequential(layer), least=4)
     assert network[0] is layer
 
 
 def test_a_layer_may_stay_direct() -> None:
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)).requires_grad_(False)
-    prepare_network(network, channels={(4, 4)}, direct=("1",))
+    prepare_network(network, least=4, direct=("1",))
     assert [type(layer) for layer in network] == [WinogradConv, nn.Conv2d]
 
 
 def test_a_prepared_network_gives_the_same_and_lets_go_of_its_own_weights() -> None:
     torch.manual_seed(7)
     network = nn.Sequential(
-        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.Sequential(nn.Conv2d(16, 16, 3, padding=1)), nn.Conv2d(16, 2, 1)
+        nn.Conv2d(4, 16, 3, padding=1), nn.ReLU(), nn.Sequential(nn.Conv2d(16, 16, 3, padding=1)), nn.Conv2d(16, 2, 1)
     ).requires_grad_(False)
-    x = noise(1, 8, 20, 14)
+    x = noise(1, 4, 20, 14)
     expected = network(x)
     mapped = torch.cat([values.flatten() for values in network.parameters()])  # as from one file of weights
     for values, part in zip(network.parameters(), mapped.split([v.numel() for v in network.parameters()]), strict=True):
         values.data = part.view_as(values)
-    prepared = prepare_network(network, channels={(16, 16)})
+    prepared = prepare_network(network, least=16)
     torch.testing.assert_close(prepared(x), expected, rtol=0, atol=1e-4)
     kinds = [type(layer) for layer in prepared.modules() if not isinstance(layer, nn.Sequential | nn.ReLU)]
     assert kinds == [nn.Conv2d, WinogradConv, nn.Conv2d]
