@@ -13,7 +13,7 @@ import threading
 
 __all__ = ["keep_blocks", "keep_freed_memory", "return_freed_memory"]
 
-_LARGEST, _LARGEST_OF_LARGE_MAPS = 32 << 20, 4 << 20  # bytes; glibc allows no more than the first
+_LARGEST, _LARGEST_OF_LARGE_MAPS = 32 << 20, 2 << 20  # bytes; glibc allows no more than the first
 # The parameters of glibc's malloc.h, the environment variables that take precedence, and the values: one heap for all
 # threads; blocks of up to 32 MiB come from it; and it only shrinks if 128 MiB are free at its end (with 1 GiB the
 # exemplar model takes 1.18 times the memory).

@@ -48,7 +48,7 @@ def _scale_slice(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
 
 
-def convolve_upsampled(conv: nn.Conv2d, x: Tensor, rows: tuple[int, int] | None = None) -> Tensor:
+def convolve_upsampled(conv: nn.Module, x: Tensor, rows: tuple[int, int] | None = None) -> Tensor:
     """Return a 3 x 3 convolution, padded by 1, of `x` upsampled by 2 with nearest neighbours.
 
     Two of the three rows and columns under the kernel are equal, so that 2 x 2 sums of its weights can be applied to
@@ -62,6 +62,7 @@ def convolve_upsampled(conv: nn.Conv2d, x: Tensor, rows: tuple[int, int] | None 
     Returns:
         Shape (N, C', 2 H, 2 W), or with as many rows as are asked for.
     """
+    assert isinstance(conv, nn.Conv2d)
     batch, _, height, width = x.shape
     weight, padded = conv.weight, F.pad(x, (1, 1, 1, 1))
     if rows is not None:

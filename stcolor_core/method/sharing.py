@@ -22,7 +22,7 @@ _helper = ThreadPoolExecutor(1, "sharing")  # one for the process: operations of
 
 
 def share(function: Callable[[Item], object], items: Iterable[Item]) -> None:
-    """Call a function with each item, and return when all calls have: in this thread, and in a second one if it is free.
+    """Call a function with each item, in this thread and, if it is free, in a second one; return when all are done.
 
     If torch itself has several threads, all calls are in this one. A call may share pieces of its own.
 

@@ -230,16 +230,17 @@ def _is_plain(layer: nn.Conv2d) -> bool:
 
 
 def _split(x: Tensor, apart: int) -> Tensor:
-    """Return the grids of pixels that lie `apart`: (N, H, W, C) -> (N, apart, apart, H / apart, W / apart, C), a view."""
-    return x.unflatten(2, (-1, apart)).unflatten(1, (-1, apart)).permute(0, 2, 4, 1, 3, 5)
+    """Return the grids of pixels that lie d `apart` as a view: (N, H, W, C) -> (N, d, d, H / d, W / d, C)."""
+    batch, height, width, channels = x.shape
+    down, right = x.stride()[1:3]
+    size = (batch, apart, apart, height // apart, width // apart, channels)
+    return x.as_strided(size, (x.stride(0), down, right, apart * down, apart * right, x.stride(3)), x.storage_offset())
 
 
 def _cut(x: Tensor, axis: int, count: int, step: int, pixels: int) -> list[Tensor]:
     """Return the pixels that each of `count` tiles, `step` apart, reads along an axis, as views."""
     length = step * (count - 1) + 1
-    places = [slice(first, first + length, step) for first in range(pixels)]
-    after = (slice(None),) * (-axis - 1)
-    return [x[(..., place, *after)] for place in places]
+    return [x.narrow(axis, first, length).unfold(axis, 1, step).squeeze(-1) for first in range(pixels)]
 
 
 def _sum(maps: _Maps, terms: _Terms, out: Tensor) -> None:

@@ -6,8 +6,6 @@ Module names follow the published checkpoint, so that its state dict loads stric
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -84,14 +82,17 @@ class ColorNet(nn.Module):
         """Compute the last two layers of 3 x 3 in strips of rows: a whole map of theirs is as large as all others."""
         height = skip.shape[2]
         rows = max(2, _ELEMENTS // (len(skip) * _LAST_CHANNELS * skip.shape[3]) // 2 * 2)
-        ab, maps = [], skip.new_empty(0)
-        begin = end = 0  # rows of the first layer that `maps` holds
+        ab, maps = [], None
+        begin = end = 0  # the rows of the first layer's result that `maps` holds
         for first in range(0, height, rows):
             last = min(first + rows, height)
-            until = min(last + 2, height)  # the second layer reads one more; convolutions begin at even rows
-            more = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip, rows=(end, until))
-            maps = torch.cat((maps[:, :, max(0, first - 2) - begin :], more), dim=2) if first else more
-            begin, end = max(0, first - 2), until
+            # The second layer reads a row more on either side. Rows of a convolution begin at an even one.
+            before, after = max(0, first - 2), min(last + 2, height)
+            if end < after:
+                more = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip, rows=(end, after))
+                maps = more if maps is None else torch.cat((maps[:, :, before - begin :], more), dim=2)
+                begin, end = before, after
+            assert maps is not None
             part = apply_convolution(self.conv10_2, maps, rows=(first - begin, last - begin))
             ab.append(torch.tanh(self.conv10_ab(F.leaky_relu_(part, 0.2))) * 128)
         return torch.cat(ab, dim=2)
@@ -101,8 +102,8 @@ class ColorNet(nn.Module):
     ) -> Tensor:
         """Upsample a coarse map by 2 and add a finer one from a skip connection."""
         layer = self.get_submodule(f"{double}.1")
-        coarse = layer(x, rows=rows) if isinstance(layer, WinogradConv) else convolve_upsampled(layer, x, rows)
-        return F.relu_(coarse.add_(apply_convolution(self.get_submodule(short), skip, rows=rows)))
+        fine = layer(x, rows=rows) if isinstance(layer, WinogradConv) else convolve_upsampled(layer, x, rows)
+        return F.relu_(fine.add_(apply_convolution(self.get_submodule(short), skip, rows=rows)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
