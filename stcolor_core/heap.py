@@ -39,8 +39,8 @@ def keep_freed_memory() -> None:
 def keep_blocks(*, large_maps: bool) -> None:
     """Choose for a run which freed blocks stay in the heap that `keep_freed_memory` set.
 
-    Networks with large maps would fill it with blocks of many sizes. What they free above 4 MiB goes back to the
-    system: 0.97 of the memory with the exemplar model. Without `keep_freed_memory`, as in a library, nothing is done.
+    Networks with large maps would fill it with blocks of many sizes. What they free from 2 MiB on goes back to the
+    system: 0.93 of the memory with the exemplar model. Without `keep_freed_memory`, as in a library, nothing is done.
 
     Args:
         large_maps: Whether the model's networks have large maps.

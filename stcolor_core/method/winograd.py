@@ -134,23 +134,26 @@ class WinogradConv(nn.Module):
         width = (tiles[1] - 1) * step + self._parts
         left, right = margin, margin + x.shape[-2]
         enter, leave = (_ENTER_UPSAMPLED, _LEAVE_UPSAMPLED) if self._upsampled else (_ENTER, _LEAVE)
-        lines: list[Tensor] = []
+        result = out[..., begin - first : end - first, :, :]
+        phases = [result[..., phase::_TILE, :, :] for phase in range(_TILE)]
         for row, across in enumerate(enter):
             line = some.new_empty(*some.shape[:-3], tiles[0], width, some.shape[-1])
             line[..., :left, :] = line[..., right:, :] = 0
             _sum(_cut(some, -3, tiles[0], step, self._parts), across, out=line[..., left:right, :])
             pixels, products = _cut(line, -2, tiles[1], step, self._parts), []
             for column, along in enumerate(enter):
-                part = line.new_empty(*pixels[0].shape)
+                part = line.new_empty(pixels[0].shape)
                 _sum(pixels, along, out=part)
                 products.append(self._multiply(part, row, column))
-            joined = out.new_empty(*out.shape[:-3], tiles[0], _TILE * tiles[1], out.shape[-1])
+            joined = out.new_empty(*out.shape[:-3], tiles[0], *out.shape[-2:])
             for phase, terms in enumerate(leave):
                 _sum(products, terms, out=joined[..., phase::_TILE, :])
-            lines.append(joined)
-        result = out[..., begin - first : end - first, :, :]
-        for phase, terms in enumerate(leave):
-            _sum(lines, terms, out=result[..., phase::_TILE, :, :])
+            for sums, terms in zip(phases, leave, strict=True):
+                some_rows = joined[..., : sums.shape[-3], :, :]
+                if row == terms[0][0]:
+                    sums.copy_(some_rows)
+                elif row in dict(terms):
+                    sums.add_(some_rows, alpha=dict(terms)[row])
         if activation == "relu":
             result.relu_()
         elif activation == "relu6":
