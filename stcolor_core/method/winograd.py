@@ -136,16 +136,18 @@ class WinogradConv(nn.Module):
         enter, leave = (_ENTER_UPSAMPLED, _LEAVE_UPSAMPLED) if self._upsampled else (_ENTER, _LEAVE)
         result = out[..., begin - first : end - first, :, :]
         phases = [result[..., phase::_TILE, :, :] for phase in range(_TILE)]
+        # Buffers are filled again and again, while they are in the cache.
+        line = some.new_empty(*some.shape[:-3], tiles[0], width, some.shape[-1])
+        line[..., :left, :] = line[..., right:, :] = 0
+        pixels = _cut(line, -2, tiles[1], step, self._parts)
+        part = some.new_empty(pixels[0].shape)
+        joined = out.new_empty(*out.shape[:-3], tiles[0], *out.shape[-2:])
         for row, across in enumerate(enter):
-            line = some.new_empty(*some.shape[:-3], tiles[0], width, some.shape[-1])
-            line[..., :left, :] = line[..., right:, :] = 0
             _sum(_cut(some, -3, tiles[0], step, self._parts), across, out=line[..., left:right, :])
-            pixels, products = _cut(line, -2, tiles[1], step, self._parts), []
+            products = []
             for column, along in enumerate(enter):
-                part = line.new_empty(pixels[0].shape)
                 _sum(pixels, along, out=part)
                 products.append(self._multiply(part, row, column))
-            joined = out.new_empty(*out.shape[:-3], tiles[0], *out.shape[-2:])
             for phase, terms in enumerate(leave):
                 _sum(products, terms, out=joined[..., phase::_TILE, :])
             for sums, terms in zip(phases, leave, strict=True):
