@@ -1,6 +1,6 @@
 """Show where the wall time of a run goes: which function of which stage runs on which thread when.
 
-    python benchmarks/timeline.py [--size 384x216] [--frames 12] [--keys 1]
+    python benchmarks/timeline.py [--size 384x216] [--frames 12] [--keys 1] [--model exemplar]
 
 Colours the shot of speed.py, EXR to EXR, with all its threads. Prints for each call when it began and ended after the
 references were written, its CPU time, the thread, and the function; then when the first frame was there, and the wall
@@ -19,6 +19,8 @@ from pathlib import Path
 from speed import make_shot, shot_of
 from stages import stage_times
 
+import stcolor_core.method.features.exemplar
+import stcolor_core.method.refinement.exemplar  # noqa: F401  (only modules that are imported already are timed)
 from stcolor_core.pipeline import run
 from stcolor_core.shots.shot import Shot
 from stcolor_core.terminal import limit_threads
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--size", default="384x216")
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--keys", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--model", default="standard")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     limit_threads()
@@ -40,7 +43,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         make_shot(Path(folder), width, height, options.frames, keyframes=(1, options.frames)[: options.keys])
-        shot = Shot.from_json(shot_of(Path(folder), []))
+        shot = Shot.from_json(shot_of(Path(folder), [f"method.model={options.model}"]))
         with stage_times("stcolor_core", on_call=record):
             frames = run.colorize(shot, force=True)
             for _ in range(options.keys):

@@ -48,7 +48,7 @@ def _scale_slice(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
 
 
-def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def convolve_upsampled(conv: nn.Module, x: Tensor, rows: tuple[int, int] | None = None) -> Tensor:
     """Return a 3 x 3 convolution, padded by 1, of `x` upsampled by 2 with nearest neighbours.
 
     Two of the three rows and columns under the kernel are equal, so that 2 x 2 sums of its weights can be applied to
@@ -57,12 +57,16 @@ def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:
     Args:
         conv: The layer, 3 x 3 with padding 1.
         x: Shape (N, C, H, W).
+        rows: The first row of the result and the one after its last, both even; None for all.
 
     Returns:
-        Shape (N, C', 2 H, 2 W).
+        Shape (N, C', 2 H, 2 W), or with as many rows as are asked for.
     """
+    assert isinstance(conv, nn.Conv2d)
     batch, _, height, width = x.shape
     weight, padded = conv.weight, F.pad(x, (1, 1, 1, 1))
+    if rows is not None:
+        padded, height = padded[:, :, rows[0] // 2 : rows[1] // 2 + 2], (rows[1] - rows[0]) // 2
     channels_last = weight.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     shape = batch, len(weight), 2 * height, 2 * width

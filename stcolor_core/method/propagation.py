@@ -177,10 +177,12 @@ class Propagator:
 
     def _find_first(self, span: Span, wanted: Collection[int]) -> tuple[int, ...]:
         """Return the first frame of the walk if its features will be needed, else nothing."""
-        if self._device_spans is not None or self._refinement.recurrent or not span.bounded:
-            return ()  # a recurrent refinement takes longer than features, so that only memory would be lost
-        near = find_neighbours(span.outward, wanted, self._refinement.reach + 1)
+        if self._device_spans is not None or not span.bounded:
+            return ()
         first = span.outward[:1]
+        if self._refinement.recurrent:  # it needs all frames up to the last that is wanted
+            return first if wanted else ()
+        near = find_neighbours(span.outward, wanted, self._refinement.reach + 1)
         return first if near.issuperset(first) else ()
 
     def _settle(self, colored: ColoredFrame) -> ColoredFrame:

@@ -183,7 +183,7 @@ class ExemplarFeatures:
             net: The correspondence net with its weights.
         """
         vgg.free_unused()
-        self._vgg, self._net = prepare_network(vgg, direct=VGG19.COARSEST), prepare_network(net)
+        self._vgg, self._net = prepare_network(vgg, direct=VGG19.COARSEST), prepare_network(net, direct=("layer5_1.1",))
 
     def target(self, lightness: Tensor) -> Tensor:
         """Return theta of a frame to colour.

@@ -6,22 +6,22 @@ Module names follow the published checkpoint, so that its state dict loads stric
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import apply_by_rows, convolve_upsampled, instance_norm_
+from stcolor_core.method.convolution import convolve_upsampled, instance_norm_
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
-from stcolor_core.method.winograd import apply_convolution, prepare_network
+from stcolor_core.method.winograd import WinogradConv, apply_convolution, prepare_network
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
 
 # The instance norms need at least two positions at stride 8.
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
+_LAST_CHANNELS = 128
+_ELEMENTS = 1 << 20  # of a strip of a map with so many channels, 4 MiB
 
 
 def _conv(channels_in: int, channels_out: int, *, dilation: int = 1) -> nn.Conv2d:
@@ -76,17 +76,34 @@ class ColorNet(nn.Module):
             x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
         x = self._block(self._upsample_and_add("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
         x = self._block(self._upsample_and_add("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
-        return apply_by_rows(self._last_block, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
+        return self._last_block(x, skips.pop())
 
     def _last_block(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip)
-        x = F.leaky_relu_(apply_convolution(self.conv10_2, x), 0.2)
-        return torch.tanh(self.conv10_ab(x)) * 128
+        """Compute the last two layers of 3 x 3 in strips of rows: a whole map of theirs is as large as all others."""
+        height = skip.shape[2]
+        rows = max(2, _ELEMENTS // (len(skip) * _LAST_CHANNELS * skip.shape[3]) // 2 * 2)
+        ab, maps = [], None
+        begin = end = 0  # the rows of the first layer's result that `maps` holds
+        for first in range(0, height, rows):
+            last = min(first + rows, height)
+            # The second layer reads a row more on either side. Rows of a convolution begin at an even one.
+            before, after = max(0, first - 2), min(last + 2, height)
+            if end < after:
+                more = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip, rows=(end, after))
+                maps = more if maps is None else torch.cat((maps[:, :, before - begin :], more), dim=2)
+                begin, end = before, after
+            assert maps is not None
+            part = apply_convolution(self.conv10_2, maps, rows=(first - begin, last - begin))
+            ab.append(torch.tanh(self.conv10_ab(F.leaky_relu_(part, 0.2))) * 128)
+        return torch.cat(ab, dim=2)
 
-    def _upsample_and_add(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
+    def _upsample_and_add(
+        self, double: str, x: Tensor, short: str, skip: Tensor, rows: tuple[int, int] | None = None
+    ) -> Tensor:
         """Upsample a coarse map by 2 and add a finer one from a skip connection."""
-        layer = cast(nn.Conv2d, self.get_submodule(f"{double}.1"))
-        return F.relu_(convolve_upsampled(layer, x).add_(apply_convolution(self.get_submodule(short), skip)))
+        layer = self.get_submodule(f"{double}.1")
+        fine = layer(x, rows=rows) if isinstance(layer, WinogradConv) else convolve_upsampled(layer, x, rows)
+        return F.relu_(fine.add_(apply_convolution(self.get_submodule(short), skip, rows=rows)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
@@ -110,7 +127,7 @@ class ExemplarRefinement:
         Args:
             net: The network with its weights.
         """
-        self._net = prepare_network(net)
+        self._net = prepare_network(net, upsampled=("conv8_1.1", "conv9_1.1", "conv10_1.1"))
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour from attention alone, as the network was trained: flow is not used.

@@ -40,6 +40,14 @@ def test_a_doubled_map_is_convolved_without_allocating_it(layout: torch.memory_f
     torch.testing.assert_close(found, conv(F.interpolate(x, scale_factor=2)), rtol=0, atol=1e-5)
 
 
+def test_some_rows_of_a_doubled_map_are_those_of_the_whole() -> None:
+    conv, x = nn.Conv2d(5, 7, 3, padding=1).requires_grad_(False), noise(1, 5, 6, 9)
+    whole = convolution.convolve_upsampled(conv, x)
+    for rows in ((0, 4), (4, 10), (8, 12)):
+        found = convolution.convolve_upsampled(conv, x, rows)
+        torch.testing.assert_close(found, whole[:, :, slice(*rows)], rtol=0, atol=1e-5)
+
+
 def test_the_in_place_norm_equals_the_norm() -> None:
     x = 3 * noise(2, 4, 30, 40) + 10
     expected = F.instance_norm(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -221,6 +222,30 @@ def test_frames_between_requested_frames_are_only_tracked(
     assert list(some) == [9]
     for frame, colored in some.items():
         same(colored, whole[frame])
+
+
+class Meeting(Counted):
+    """Features of two pictures that are asked for at the same time; the third and later ones come by themselves."""
+
+    def __init__(self, features: Extractor) -> None:
+        super().__init__(features)
+        self.both_asked = threading.Barrier(2)
+
+    def both(self, lightness: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(self.asked) < 2:
+            self.both_asked.wait(20)
+        return super().both(lightness)
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_the_first_frame_gets_its_features_while_its_reference_is_prepared(standard: Model, recurrent: bool) -> None:
+    refinement = FixedRuleRefinement()
+    refinement.recurrent = recurrent
+    model, scene = replace(standard, refinement=refinement), pan(4)
+    expected = color(scene, [0], model)
+    found = color(scene, [0], replace(model, features=Meeting(standard.features)))
+    for frame, colored in found.items():
+        same(colored, expected[frame])
 
 
 class Listening(FixedRuleRefinement):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from skimage.color import rgb2lab
 
+from stcolor_core.method import sharing
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures, srgb_from_lab
 
 SEEDED = runpy.run_path(str(Path(__file__).parents[2] / "data" / "exemplar_fixture.py"))
@@ -73,6 +74,15 @@ def test_each_stage_agrees_with_the_published_networks(golden, stages, name):
     if name not in golden:
         pytest.skip("not among the golden arrays of this size")
     np.testing.assert_allclose(stages[name].numpy(), golden[name], rtol=0, atol=TOLERANCES[name])
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_a_second_thread_changes_no_bit(features, monkeypatch):
+    lightness = 100 * torch.rand(64, 112, generator=torch.Generator().manual_seed(8))
+    found = features.target(lightness)
+    monkeypatch.setattr(sharing, "_helper", None)  # nobody may ask for it
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert torch.equal(features.target(lightness), found)
 
 
 @pytest.mark.parametrize("kind", [VGG19, CorrespondenceNet])

@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from skimage.color import rgb2lab
 
+from stcolor_core.method import sharing
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.method.refinement import Evidence, FlowColor, WalkState
+from stcolor_core.method.refinement import Evidence, FlowColor, WalkState, exemplar
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.warping import GridWarp
 
@@ -119,6 +120,23 @@ def test_the_recorded_values_are_reproduced_in_a_fresh_clone(network):
     with np.load(SEEDED["FIXTURE"]) as recorded:
         for name, values in found.items():
             np.testing.assert_allclose(values.numpy(), recorded[name], rtol=0, atol=tolerances[name], err_msg=name)
+
+
+def test_strips_of_the_last_layers_give_the_same_as_the_whole(network, monkeypatch):
+    x = torch.randn(1, 7, 72, 64, generator=torch.Generator().manual_seed(3))
+    whole = network(x)
+    monkeypatch.setattr(exemplar, "_ELEMENTS", 128 * 64 * 11)
+    torch.testing.assert_close(network(x), whole, rtol=0, atol=1e-3)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_a_second_thread_changes_no_bit(refinement, monkeypatch):
+    picture = SEEDED["pictures"]()[0].float()
+    given = {"lightness": picture[0], "warped_ab": picture[1:], "similarity": picture[0] / 100}
+    found = refinement(**given)
+    monkeypatch.setattr(sharing, "_helper", None)  # nobody may ask for it
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert torch.equal(refinement(**given), found)
 
 
 def test_a_walk_starts_from_ab_0_on_middle_grey(refinement):
