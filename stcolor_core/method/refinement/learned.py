@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.images.resizing import resize
 from stcolor_core.method.mixtures import chroma, mix_colors
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.agreement import average_agreeing
@@ -126,7 +127,7 @@ class LearnedRefinement:
             evidence: The evidence for it.
             previous: State of the frame before; None if there is none.
         """
-        candidates = collect_candidates(evidence, previous)
+        candidates = collect_candidates(evidence, previous, size=_network_size(evidence.lightness))
         decision = self.decide(evidence.lightness, candidates, partial=evidence.partial)
         refined = mix_candidates(evidence, candidates, decision.weights, confidence=decision.confidence)
         return replace(refined, ab=decision.color(candidates, refined.ab))
@@ -137,7 +138,8 @@ class LearnedRefinement:
         Args:
             evidence: The evidence for the frame.
         """
-        return fixed_rule_state(evidence, collect_candidates(evidence))
+        size = _network_size(evidence.lightness)
+        return fixed_rule_state(evidence, collect_candidates(evidence, size=size))
 
     @torch.inference_mode()
     def decide(self, lightness: Plane, candidates: Candidates, *, partial: bool = False) -> Decision:
@@ -150,12 +152,13 @@ class LearnedRefinement:
                 picture as a whole tells nothing of them, and the confidence is the network's own.
         """
         height, width = lightness.shape
-        lines = min(height, LINES)
-        size = (max(1, round(width * lines / height)), lines)
-        evidence = np.stack([[_reduce(plane, size) for plane in planes] for planes in candidates.evidence])
+        size = _network_size(lightness)
+        evidence = candidates.evidence
+        if evidence.shape[2:] != size:
+            evidence = np.stack([np.stack([resize(plane, size) for plane in planes]) for planes in evidence])
         given = MixingInput(
-            self._tensor(_reduce(lightness, size)),
-            self._tensor(np.stack([_reduce(ab, size) for ab in candidates.ab])).permute(0, 1, 4, 2, 3),
+            self._tensor(resize(lightness, size)),
+            self._tensor(np.stack([resize(ab, size) for ab in candidates.ab])).permute(0, 1, 4, 2, 3),
             self._tensor(candidates.facts),
             self._tensor(evidence),
         )
@@ -247,8 +250,8 @@ def _chroma_gain(weights: NDArray[np.float32], ab: NDArray[np.float32], mix: Chr
     return np.asarray(np.clip(mean / np.maximum(chroma(mix), 1e-3), 1, MOST_CHROMA))
 
 
-def _reduce(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize (H, W) or (H, W, C) to (width, height) by area average."""
-    if plane.shape[1::-1] == size:
-        return plane
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
+def _network_size(lightness: Plane) -> tuple[int, int]:
+    """Return the height and width that the network runs at, for a picture (H, W)."""
+    height, width = lightness.shape
+    lines = min(height, LINES)
+    return lines, max(1, round(width * lines / height))
