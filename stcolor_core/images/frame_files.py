@@ -33,7 +33,7 @@ from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "pixel_state", "write_frame"]
+__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "pixel_state", "row_bands", "to_half", "write_frame"]
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def write_frame(
         spec.attribute("colorInteropID", interop_id)
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
-    rows = _row_bands(next(iter(stored.values())).shape)
+    rows = row_bands(next(iter(stored.values())).shape)
     spec.attribute(_PIXELS, _hash({name: plane[band] for name, plane in stored.items()} for band in rows))
     spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
@@ -243,20 +243,32 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
         return np.asarray(values, np.float32)
     if values.dtype == np.float16 and not ((values.view(np.uint16) & 0x7FFF) == 0x7C00).any():  # none is infinite
         return np.ascontiguousarray(values)
-    # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
-    torch = sys.modules.get("torch")
     half = np.empty(values.shape, np.float16)
-    for rows in _row_bands(values.shape):
-        band = np.clip(values[rows], -LARGEST_HALF, LARGEST_HALF, dtype=np.float32, casting="unsafe")
-        if torch is None:
-            half[rows] = band
-        else:
-            torch.from_numpy(half[rows]).copy_(torch.from_numpy(band))
+    for rows in row_bands(values.shape):
+        half[rows] = to_half(values[rows])
     return half
 
 
-def _row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane."""
+def to_half(values: NDArray[np.floating]) -> NDArray[np.float16]:
+    """Return values in half precision, limited to its range.
+
+    Args:
+        values: Of any shape.
+    """
+    limited = np.clip(values, -LARGEST_HALF, LARGEST_HALF, dtype=np.float32, casting="unsafe")
+    # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
+    if (torch := sys.modules.get("torch")) is None:
+        return limited.astype(np.float16)
+    half: NDArray[np.float16] = torch.from_numpy(limited).half().numpy()
+    return half
+
+
+def row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane.
+
+    Args:
+        shape: Of a picture, (H, W).
+    """
     step = max(1, _BAND // max(1, shape[1]))
     return (slice(top, top + step) for top in range(0, shape[0], step))
 
