@@ -20,7 +20,7 @@ from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, O
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "fixed_rule_state", "mix_candidates"]
+__all__ = ["EVIDENCE_PLANES", "FACTS", "KINDS", "Candidates", "collect_candidates", "fixed_rule_state", "mix_candidates"]
 
 REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 SHARPNESS = 4 / REACQUIRE
@@ -38,6 +38,7 @@ FACTS = (
     "temporal_weight",  # temporal weight of a flow's reference
     "age",  # frames from a flow's reference, mapped to 0..1
 )
+KINDS = FACTS[:5]
 # Evidence for a candidate by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
 EVIDENCE_PLANES = (
     "prior",  # weight by the fixed rule
@@ -77,6 +78,11 @@ class Candidates:
     confidence: Plane
     allowed: NDArray[np.float32] | None = None
     support: Sequence[NDArray[np.floating] | float] = ()
+
+    @property
+    def kinds(self) -> list[str]:
+        """Return the kind of each candidate, one of `KINDS`."""
+        return [KINDS[index] for index in self.facts[:, : len(KINDS)].argmax(1)]
 
 
 def collect_candidates(

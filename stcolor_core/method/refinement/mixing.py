@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple, cast
 
 import torch
@@ -80,8 +81,9 @@ class MixingNet(nn.Module):
         """
         batch, count, _, height, width = ab.shape
         prior = evidence[:, :, _PRIOR]
-        fixed_rule_ab = (prior[:, :, None] * ab).sum(1, keepdim=True)
-        squares = (ab - fixed_rule_ab).square()
+        # candidate by candidate: torch is slow at sums over few planes
+        fixed_rule_ab = reduce(torch.add, (prior[:, index, None] * ab[:, index] for index in range(count)))
+        squares = (ab - fixed_rule_ab[:, None]).square()
         distance = (squares[:, :, :1] + squares[:, :, 1:] + _TINY).sqrt()  # norm(dim=2) over two channels is slow
         inputs = _stack_aligned([evidence, ab / 60, distance / 30], dim=2).flatten(0, 1)
         light = _stack_aligned(_lightness_channels(lightness), dim=1)

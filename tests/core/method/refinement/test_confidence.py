@@ -87,7 +87,7 @@ def test_the_evidence_for_a_decision_is_that_of_its_candidates() -> None:
     weights = torch.tensor([0.75, 0.25])[None, :, None, None].expand(1, 2, 2, 3)
     output = MixingOutput(weights, torch.ones(1, 1, 2, 3), torch.full((1, 1, 2, 3), 1.5))
     given = MixingInput(torch.full((1, 2, 3), 50.0), ab, facts, evidence)
-    planes = describe_decision(given, output, torch.full((1, 2, 3), 0.5))
+    planes = describe_decision(given, output, torch.full((1, 2, 3), 0.5), ["flow", "previous"])
     got = {name: float(planes[0, index].unique()) for index, name in enumerate(PLANES)}
     red = lab_to_rgb(50, 15) - lab_to_rgb(50, 0)  # 0.75 of 40, faded to half
     assert got["vividness"] == pytest.approx(float(np.log1p(np.linalg.norm(red) * 255 / 16)), rel=1e-3)
