@@ -241,12 +241,17 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
     if pixel_type == "float":
         return np.asarray(values, np.float32)
-    if values.dtype == np.float16 and not ((values.view(np.uint16) & 0x7FFF) == 0x7C00).any():  # none is infinite
+    if values.dtype == np.float16 and not _is_any_infinite(values):
         return np.ascontiguousarray(values)
     half = np.empty(values.shape, np.float16)
     for rows in row_bands(values.shape):
         half[rows] = to_half(values[rows])
     return half
+
+
+def _is_any_infinite(values: NDArray[np.float16]) -> bool:
+    magnitude = values.view(np.uint16) & 0x7FFF
+    return bool(magnitude.max(initial=0) >= 0x7C00 and (magnitude == 0x7C00).any())  # those above are NaN
 
 
 def to_half(values: NDArray[np.floating]) -> NDArray[np.float16]:
@@ -324,7 +329,8 @@ def _hash(bands: Iterable[_Channels]) -> str:
     for band in bands:
         for name, values in band.items():
             hashes[name].update(_canonical(values).data)
-            shapes[name] = f"{values.dtype.name} {values.shape[1]}"
+            if name not in shapes:
+                shapes[name] = f"{values.dtype.name} {values.shape[1]}"
         rows += len(values)
     total = hashlib.blake2b(digest_size=16)
     for name in sorted(hashes):
@@ -334,7 +340,7 @@ def _hash(bands: Iterable[_Channels]) -> str:
 
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
     """Return contiguous little-endian values with one bit pattern for NaN, since conversions may change that."""
-    values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    values = np.ascontiguousarray(values, "<f2" if values.dtype.itemsize == 2 else "<f4")
     if not _has_nan(values):
         return values
     return np.where(np.isnan(values), values.dtype.type(np.nan), values)
@@ -342,6 +348,6 @@ def _canonical(values: NDArray[Any]) -> NDArray[Any]:
 
 def _has_nan(values: NDArray[Any]) -> bool:
     if values.dtype.itemsize != 2:
-        return bool(np.isnan(values).any())
+        return bool(np.isnan(values.max(initial=0)))
     # by its bits, above those of infinity: numpy takes each half for a number of its own, which costs ten times as much
-    return bool(((values.view("<u2") & 0x7FFF) > 0x7C00).any())
+    return bool((values.view("<u2") & 0x7FFF).max(initial=0) > 0x7C00)

@@ -215,7 +215,11 @@ def local_change(target: Plane, other: Plane, visibility: Plane) -> LocalChange:
     weight = weight * ((other_small > DARKEST) & (other_small < BRIGHTEST) & (small < BRIGHTEST))
     ratio = np.clip(_log_ratio(small, other_small), -3, 3)
     visible = _mean_around(weight)
-    mean, square = (_mean_around(weight * values) / np.maximum(visible, 1e-3) for values in (ratio, ratio * ratio))
+    mean = _mean_around(weight * ratio) / np.maximum(visible, 1e-3)
+    if not ((np.abs(mean) > LOCAL_CHANGE[0]) & (visible > LOCAL_VISIBLE[0])).any():  # as in most pictures
+        same = np.ones((height, width), np.float32)
+        return LocalChange(same, None, same)
+    square = _mean_around(weight * (ratio * ratio)) / np.maximum(visible, 1e-3)
     trust = _ramp(mean * mean / np.maximum(square, 1e-4), LOCAL_EXPLAINED)
     trust = trust * _ramp(np.abs(mean), LOCAL_CHANGE) * _ramp(visible, LOCAL_VISIBLE)
     change = np.asarray(trust * np.clip(mean, -MOST_LOCAL, MOST_LOCAL), np.float32)
