@@ -215,7 +215,7 @@ def _extend(sight: _Sight | None, other: Unfused, link: FlowLink, change: LightC
     """Return the view of a frame one link farther than `sight`."""
     if sight is None:
         return _Sight(other, link.displacement, link.visibility, change)
-    farther = sample(np.dstack([link.displacement, link.visibility]), sight.displacement)
+    farther = sample(np.asarray(cv2.merge([link.displacement, link.visibility])), sight.displacement)
     displacement = sight.displacement + farther[..., :2]
     return _Sight(other, displacement, sight.visibility * farther[..., 2], change.then(sight.change))
 
