@@ -33,7 +33,16 @@ from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "pixel_state", "row_bands", "to_half", "write_frame"]
+__all__ = [
+    "FrameState",
+    "frame_state",
+    "is_unmodified",
+    "pixel_hash",
+    "pixel_state",
+    "row_bands",
+    "to_half",
+    "write_frame",
+]
 
 logger = logging.getLogger(__name__)
 

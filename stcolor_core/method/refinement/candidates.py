@@ -20,7 +20,15 @@ from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, O
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE_PLANES", "FACTS", "KINDS", "Candidates", "collect_candidates", "fixed_rule_state", "mix_candidates"]
+__all__ = [
+    "EVIDENCE_PLANES",
+    "FACTS",
+    "KINDS",
+    "Candidates",
+    "collect_candidates",
+    "fixed_rule_state",
+    "mix_candidates",
+]
 
 REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 SHARPNESS = 4 / REACQUIRE
