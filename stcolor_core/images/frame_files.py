@@ -250,7 +250,7 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
     if pixel_type == "float":
         return np.asarray(values, np.float32)
-    if values.dtype == np.float16 and not _is_any_infinite(values):
+    if values.dtype == np.float16 and not _is_any_infinite(values.view(np.uint16)):
         return np.ascontiguousarray(values)
     half = np.empty(values.shape, np.float16)
     for rows in row_bands(values.shape):
@@ -258,8 +258,9 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     return half
 
 
-def _is_any_infinite(values: NDArray[np.float16]) -> bool:
-    magnitude = values.view(np.uint16) & 0x7FFF
+def _is_any_infinite(bits: NDArray[np.uint16]) -> bool:
+    """Return whether any number in half precision is infinite, by its bits."""
+    magnitude = bits & 0x7FFF
     return bool(magnitude.max(initial=0) >= 0x7C00 and (magnitude == 0x7C00).any())  # those above are NaN
 
 
@@ -269,11 +270,12 @@ def to_half(values: NDArray[np.floating]) -> NDArray[np.float16]:
     Args:
         values: Of any shape.
     """
-    limited = np.clip(values, -LARGEST_HALF, LARGEST_HALF, dtype=np.float32, casting="unsafe")
-    # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
-    if (torch := sys.modules.get("torch")) is None:
-        return limited.astype(np.float16)
-    half: NDArray[np.float16] = torch.from_numpy(limited).half().numpy()
+    single = np.array(values, np.float32)
+    # torch limits and rounds ten times as fast as numpy, to the same bits. It is not loaded for this alone.
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return np.clip(single, -LARGEST_HALF, LARGEST_HALF, out=single).astype(np.float16)
+    half: NDArray[np.float16] = torch.from_numpy(single).clamp_(-LARGEST_HALF, LARGEST_HALF).half().numpy()
     return half
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
-from stcolor_core.images.color import roll_off
+from stcolor_core.images.color import ColorPipe, roll_off
 from stcolor_core.images.color_curves import in_bands
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Window
@@ -163,12 +164,14 @@ class ShotPlates:
                         f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken."
                     )
                 self.in_colour[frame] = in_colour
+        # without a reference to this object, which would keep both alive
+        return PlateFrame(picture, pixels, partial(_compute_lightness, self.pipe, pixels, picture, self.canvas))
 
-        def compute_lightness() -> Plane:
-            lightness = in_bands(lambda band: roll_off(self.pipe.lightness(band)), pixels)
-            return np.asarray(self.to_canvas(picture, lightness), np.float32)
 
-        return PlateFrame(picture, pixels, compute_lightness)
+def _compute_lightness(pipe: ColorPipe, pixels: Image, header: Header, canvas: Window) -> Plane:
+    """Return L* of a frame on the canvas, shape (H, W), 0..100."""
+    lightness = in_bands(lambda band: roll_off(pipe.lightness(band)), pixels)
+    return np.asarray(cut(lightness, header.data_window, canvas, outside="black"), np.float32)
 
 
 def describe_size(window: Window) -> str:

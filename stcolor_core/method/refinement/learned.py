@@ -178,7 +178,7 @@ class LearnedRefinement:
         for plane, each in zip(large, weights, strict=True):
             plane[:] = cv2.resize(each, (width, height))
         large /= large.sum(0)
-        fade, confidence = (cv2.resize(plane, (width, height)) for plane in (fade, confidence))
+        fade, confidence = (np.asarray(cv2.resize(plane, (width, height)), np.float32) for plane in (fade, confidence))
         return Decision(large, fade, confidence, planes)
 
     def estimate_confidence(self, planes: torch.Tensor) -> torch.Tensor:

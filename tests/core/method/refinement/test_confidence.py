@@ -100,6 +100,25 @@ def test_the_evidence_for_a_decision_is_that_of_its_candidates() -> None:
     assert {name: got[name] for name in expected} == pytest.approx(expected)
 
 
+@torch.no_grad()
+def test_of_several_candidates_of_a_kind_the_best_counts_and_others_count_as_nothing() -> None:
+    similarity = {"flow": (-0.3, -0.1), "anywhere": (0.5,), "previous": (0.9,)}
+    kinds = [kind for kind, values in similarity.items() for _ in values]
+    evidence = torch.zeros(1, len(kinds), len(EVIDENCE_PLANES), 2, 3)
+    values = [value for each in similarity.values() for value in each]
+    evidence[0, :, EVIDENCE_PLANES.index("similarity")] = torch.tensor(values)[:, None, None]
+    ab = torch.tensor([0.0, 6.0, 3.0, 3.0])[None, :, None, None, None].expand(1, 4, 2, 2, 3)
+    weights = torch.full((1, 4, 2, 3), 0.25)
+    output = MixingOutput(weights, torch.ones(1, 1, 2, 3), torch.zeros(1, 1, 2, 3))
+    given = MixingInput(torch.full((1, 2, 3), 50.0), ab, torch.zeros(1, 4, len(FACTS)), evidence)
+    planes = describe_decision(given, output, torch.ones(1, 2, 3), kinds)
+    got = {name: float(planes[0, index].unique()) for index, name in enumerate(PLANES)}
+    expected = {"similarity": 0.5, "similarity_flow": 0, "similarity_tracked": 0, "similarity_anywhere": 0.5}
+    expected |= {"flow": 0.5, "anywhere": 0.25, "previous": 0.25, "tracked": 0}
+    expected |= {"like_flow": np.exp(-(3**2 + 3**2) / 18), "like_anywhere": 1, "like_previous": 1}
+    assert {name: got[name] for name in expected} == pytest.approx(expected)
+
+
 def lab_to_rgb(lightness: float, a: float) -> np.ndarray:
     return np.asarray(srgb_encode(lab_to_linear(np.array([lightness, a, 0.0]))))
 
