@@ -167,9 +167,10 @@ class StatCache:
 
     def _remove_oldest(self) -> None:
         """Remove the oldest files if there are too many."""
-        files = list(self._folder.glob("*.json"))
-        if len(files) > _MOST_FILES:
-            ages = {}
+        with os.scandir(self._folder) as entries:  # in a tenth of the time of `Path.glob`
+            names = [entry.name for entry in entries if entry.name.endswith(".json")]
+        if len(names) > _MOST_FILES:
+            files, ages = [self._folder / name for name in names], {}
             for file in files:
                 with suppress(OSError):  # another process may remove them too
                     ages[file] = file.stat().st_mtime_ns

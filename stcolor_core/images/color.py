@@ -144,6 +144,8 @@ def roll_off(lightness: Array) -> Array:
 
 
 def _roll_off(lightness: Array) -> Array:
+    if lightness.max(initial=0) <= 95:
+        return np.asarray(np.maximum(lightness, 0))
     hyperbola = np.asarray(np.maximum(lightness, 95))
     hyperbola -= 90
     np.divide(25, hyperbola, out=hyperbola)

@@ -33,7 +33,16 @@ from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "pixel_state", "write_frame"]
+__all__ = [
+    "FrameState",
+    "frame_state",
+    "is_unmodified",
+    "pixel_hash",
+    "pixel_state",
+    "row_bands",
+    "to_half",
+    "write_frame",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +194,7 @@ def write_frame(
         spec.attribute("colorInteropID", interop_id)
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
-    rows = _row_bands(next(iter(stored.values())).shape)
+    rows = row_bands(next(iter(stored.values())).shape)
     spec.attribute(_PIXELS, _hash({name: plane[band] for name, plane in stored.items()} for band in rows))
     spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
@@ -241,22 +250,41 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
     if pixel_type == "float":
         return np.asarray(values, np.float32)
-    if values.dtype == np.float16 and not ((values.view(np.uint16) & 0x7FFF) == 0x7C00).any():  # none is infinite
+    if values.dtype == np.float16 and not _is_any_infinite(values.view(np.uint16)):
         return np.ascontiguousarray(values)
-    # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
-    torch = sys.modules.get("torch")
     half = np.empty(values.shape, np.float16)
-    for rows in _row_bands(values.shape):
-        band = np.clip(values[rows], -LARGEST_HALF, LARGEST_HALF, dtype=np.float32, casting="unsafe")
-        if torch is None:
-            half[rows] = band
-        else:
-            torch.from_numpy(half[rows]).copy_(torch.from_numpy(band))
+    for rows in row_bands(values.shape):
+        half[rows] = to_half(values[rows])
     return half
 
 
-def _row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane."""
+def _is_any_infinite(bits: NDArray[np.uint16]) -> bool:
+    """Return whether any number in half precision is infinite, by its bits."""
+    magnitude = bits & 0x7FFF
+    return bool(magnitude.max(initial=0) >= 0x7C00 and (magnitude == 0x7C00).any())  # those above are NaN
+
+
+def to_half(values: NDArray[np.floating]) -> NDArray[np.float16]:
+    """Return values in half precision, limited to its range.
+
+    Args:
+        values: Of any shape.
+    """
+    single = np.array(values, np.float32)
+    # torch limits and rounds ten times as fast as numpy, to the same bits. It is not loaded for this alone.
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return np.clip(single, -LARGEST_HALF, LARGEST_HALF, out=single).astype(np.float16)
+    half: NDArray[np.float16] = torch.from_numpy(single).clamp_(-LARGEST_HALF, LARGEST_HALF).half().numpy()
+    return half
+
+
+def row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane.
+
+    Args:
+        shape: Of a picture, (H, W).
+    """
     step = max(1, _BAND // max(1, shape[1]))
     return (slice(top, top + step) for top in range(0, shape[0], step))
 
@@ -312,7 +340,8 @@ def _hash(bands: Iterable[_Channels]) -> str:
     for band in bands:
         for name, values in band.items():
             hashes[name].update(_canonical(values).data)
-            shapes[name] = f"{values.dtype.name} {values.shape[1]}"
+            if name not in shapes:
+                shapes[name] = f"{values.dtype.name} {values.shape[1]}"
         rows += len(values)
     total = hashlib.blake2b(digest_size=16)
     for name in sorted(hashes):
@@ -322,7 +351,7 @@ def _hash(bands: Iterable[_Channels]) -> str:
 
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
     """Return contiguous little-endian values with one bit pattern for NaN, since conversions may change that."""
-    values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    values = np.ascontiguousarray(values, "<f2" if values.dtype.itemsize == 2 else "<f4")
     if not _has_nan(values):
         return values
     return np.where(np.isnan(values), values.dtype.type(np.nan), values)
@@ -330,6 +359,6 @@ def _canonical(values: NDArray[Any]) -> NDArray[Any]:
 
 def _has_nan(values: NDArray[Any]) -> bool:
     if values.dtype.itemsize != 2:
-        return bool(np.isnan(values).any())
+        return bool(np.isnan(values.max(initial=0)))
     # by its bits, above those of infinity: numpy takes each half for a number of its own, which costs ten times as much
-    return bool(((values.view("<u2") & 0x7FFF) > 0x7C00).any())
+    return bool((values.view("<u2") & 0x7FFF).max(initial=0) > 0x7C00)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.fusion import Unfused
 from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, Refined
+from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.objects import find_objects
 from stcolor_core.method.tracking.tracks import Tracks
 
@@ -75,7 +77,10 @@ def make_unfused(
     if not tracks:
         return Unfused(colored)
     objects = find_objects(tracks[0].mattes) if evidence.layers else None
-    return Unfused(colored, evidence.neighbour_flow, tracks[0].onward, objects)
+    unfused = Unfused(colored, onward=tracks[0].onward, objects=objects)
+    if (flow := evidence.neighbour_flow) is None:
+        return unfused
+    return replace(unfused, before=FlowLink(flow.displacement, flow.visibility), change=flow.change)
 
 
 def make_grey(frame: int, lightness: Plane) -> ColoredFrame:

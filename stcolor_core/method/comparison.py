@@ -156,7 +156,7 @@ def compare_by_blocks(
         target_features,
         blocks,
         features,
-        take_rows(memory.values, blocks).transpose(1, 2).contiguous(),
+        take_rows(memory.values, blocks).permute(2, 0, 1).contiguous(),
         torch.zeros_like(blocks, dtype=target.dtype).masked_fill_(blocks < 0, -torch.inf),
     )
 
@@ -166,7 +166,7 @@ class _Blocks:
     """M = 16 S: the S blocks of the shortlist of each block of targets.
 
     shortlists: (B, S), indices into B'. target: (B, 16, C). blocks: (B', 16), positions in N. features: (B', 16, C).
-    values: (B', V, 16). bias: (B', 16), -inf where nothing may be used and else 0.
+    values: (V, B', 16). bias: (B', 16), -inf where nothing may be used and else 0.
     """
 
     parts: Sequence[slice]
@@ -181,13 +181,14 @@ class _Blocks:
     def correlate(self, part: slice) -> Tensor:
         some = self._blocks_of(part)
         chosen = self.shortlists[some]
-        bias, features = (take_rows(table, chosen).flatten(1, 2) for table in (self.bias, self.features))
+        bias, features = (_take(table, chosen).flatten(1, 2) for table in (self.bias, self.features))
         return torch.baddbmm(bias[:, None], self.target[some], features.transpose(1, 2)).flatten(0, 1)
 
     def mix(self, part: slice, weights: Tensor) -> Tensor:
-        values = take_rows(self.values, self.shortlists[self._blocks_of(part)])  # (B, S, V, 16)
-        values = values.transpose(1, 2).flatten(2)  # copied, as the few values times the many weights are faster
-        mixed = values @ weights.reshape(len(values), -1, weights.shape[1]).transpose(1, 2)  # (B, V, 16)
+        chosen = self.shortlists[self._blocks_of(part)]
+        values = self.values.index_select(1, chosen.flatten()).reshape(len(self.values), *chosen.shape[:1], -1)
+        # (B, V, 16), as the few values times the many weights are faster
+        mixed = values.transpose(0, 1) @ weights.reshape(len(chosen), -1, weights.shape[1]).transpose(1, 2)
         return mixed.transpose(0, 1).flatten(1)
 
     def find_positions(self, part: slice, column: Tensor) -> Tensor:
@@ -231,6 +232,11 @@ def _features_at(positions: Tensor, features: Tensor) -> Tensor:
     return take_rows(features.T.contiguous(), positions).masked_fill_((positions < 0)[..., None], 0.0)
 
 
+def _take(table: Tensor, index: Tensor) -> Tensor:
+    """Return `table[index]`, without -1 in the index."""
+    return table.index_select(0, index.flatten()).reshape(*index.shape, *table.shape[1:])
+
+
 def take_rows(table: Tensor, index: Tensor) -> Tensor:
     """Return `table[index]`, with an arbitrary row at -1. Several times faster, since whole rows are copied.
 
@@ -238,4 +244,4 @@ def take_rows(table: Tensor, index: Tensor) -> Tensor:
         table: Shape (N, ...).
         index: Of any shape, int64.
     """
-    return table.index_select(0, index.flatten().clamp_min(0)).reshape(*index.shape, *table.shape[1:])
+    return _take(table, index.clamp_min(0))

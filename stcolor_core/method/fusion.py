@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import LightChange, relight
+from stcolor_core.method.light import SAME_LIGHT, LightChange, relight
 from stcolor_core.method.light_limits import clipping_level, is_clipped
 from stcolor_core.method.mixtures import chroma
-from stcolor_core.method.refinement import NeighbourFlow, flow_trust
+from stcolor_core.method.refinement import flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link
 from stcolor_core.method.tracking.objects import Objects, agreement
 
@@ -53,12 +53,14 @@ class Unfused:
         before: Flow to the frame before; None if there is none.
         onward: Displacement from the frame before to this one, shape (H, W, 2), px (x, y); None if there is none.
         objects: The objects of its mattes; None without mattes.
+        change: Brings the frame before to this frame's light.
     """
 
     colored: ColoredFrame
-    before: NeighbourFlow | None = None
+    before: FlowLink | None = None
     onward: FlowField | None = None
     objects: Objects | None = None
+    change: LightChange = SAME_LIGHT
 
     @cached_property
     def planes(self) -> NDArray[np.float32]:
@@ -195,7 +197,7 @@ def _look_back(own: Unfused, before: Sequence[Unfused]) -> Iterator[_Sight]:
     for nearer, other in zip([own, *before], before, strict=False):
         if (flow := nearer.before) is None:
             return
-        sight = _extend(sight, other, FlowLink(flow.displacement, flow.visibility), flow.change)
+        sight = _extend(sight, other, flow, nearer.change)
         yield sight
 
 
@@ -205,7 +207,7 @@ def _look_ahead(after: Sequence[Unfused]) -> Iterator[_Sight]:
     for other in after:
         if other.before is None or (link := other.onward_link) is None:
             return
-        sight = _extend(sight, other, link, other.before.change.inverse)
+        sight = _extend(sight, other, link, other.change.inverse)
         yield sight
 
 
@@ -213,7 +215,7 @@ def _extend(sight: _Sight | None, other: Unfused, link: FlowLink, change: LightC
     """Return the view of a frame one link farther than `sight`."""
     if sight is None:
         return _Sight(other, link.displacement, link.visibility, change)
-    farther = sample(np.dstack([link.displacement, link.visibility]), sight.displacement)
+    farther = sample(np.asarray(cv2.merge([link.displacement, link.visibility])), sight.displacement)
     displacement = sight.displacement + farther[..., :2]
     return _Sight(other, displacement, sight.visibility * farther[..., 2], change.then(sight.change))
 

@@ -332,7 +332,7 @@ def _carry_color(
     exposure = None
     if follows_light:
         change = local_change(view.lightness, lightness, link.visibility)
-        exposure = change.exposure
+        exposure = change.exposure if (change.exposure != 1).any() else None
         if (change.gain != 1).any() or change.offset is not None:
             most = clipping_level(view.lightness)
             lightness, ab = relight(lightness, ab, change.gain, offset=change.offset, most=most)

@@ -303,7 +303,9 @@ class Propagator:
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
-                yield frame, make_unfused(frame, evidence, refined, task.references, tracks)
+                unfused = make_unfused(frame, evidence, refined, task.references, tracks)
+                del evidence, refined, tracks  # far more than the frame itself, and it may wait for others
+                yield frame, unfused
 
     def _refine_apart(
         self, task: SpanTask, wanted: Collection[int], needed: Collection[int], first: WalkState | None

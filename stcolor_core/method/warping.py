@@ -235,7 +235,7 @@ def _warp_part(part: slice, *, targets: Tensor, comparison: Comparison, nothing:
         tracked = correlation.gather(1, comparison.columns[part].clamp_min(0))
     elif any(reference.restricts for reference in stack.references):
         restricted = _mix_restricted(part, correlation, targets[part], comparison, stack)
-    if nothing is not None and nothing.is_cpu and not nothing[part].any():
+    if nothing is not None and nothing.is_cpu and not nothing[part].numpy().any():  # a tenth of torch's time
         similarity, best = anywhere.amax(1), torch.zeros_like(targets[part])  # nobody asks where: it takes longest
     else:
         similarity, column = _row_maxima(anywhere)

@@ -296,6 +296,7 @@ class _Run:
                         colored = cover(colored.to_host(), patched)
                     plate = self._footage.take_plate(colored.frame)
                     pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+                    del colored, plate  # they are freed once they are written
             except Cancelled:
                 while pending:  # they are written in any case
                     yield self._reporter.report_frame(pending.popleft().result())

@@ -9,16 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
-from stcolor_core.images.color import roll_off
+from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color_curves import in_bands
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize
+from stcolor_core.lazy import lazy_property
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
@@ -38,12 +41,17 @@ class PlateFrame:
     Attributes:
         header: The header of its file.
         pixels: (H, W, 1 or 3) over the frame's own data window, in the file's encoding.
-        lightness: (H, W) L*, 0..100, on the canvas.
+        compute_lightness: Returns `lightness`, which is kept from its first use on.
     """
 
     header: Header
     pixels: Image
-    lightness: Plane
+    compute_lightness: Callable[[], Plane]
+
+    @lazy_property
+    def lightness(self) -> Plane:
+        """Return L* on the canvas, shape (H, W), 0..100."""
+        return self.compute_lightness()
 
 
 class ShotPlates:
@@ -116,7 +124,11 @@ class ShotPlates:
         Args:
             frame: The frame's number.
         """
-        return resize(self.frame(frame).lightness, self.working_size)
+        plate = self.frame(frame)
+        if self.working_size == self.size or not self.pipe.space.is_linear:
+            return resize(plate.lightness, self.working_size)
+        # Large and quickly computed: it is computed again for the frame's file, rather than kept for six frames.
+        return resize(plate.compute_lightness(), self.working_size)
 
     def to_canvas(self, header: Header, pixels: Pixels) -> Pixels:
         """Return pixels of a frame's data window on the canvas, 0 outside of the data window.
@@ -152,8 +164,14 @@ class ShotPlates:
                         f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken."
                     )
                 self.in_colour[frame] = in_colour
-        lightness = roll_off(self.pipe.lightness(pixels))
-        return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
+        # without a reference to this object, which would keep both alive
+        return PlateFrame(picture, pixels, partial(_compute_lightness, self.pipe, pixels, picture, self.canvas))
+
+
+def _compute_lightness(pipe: ColorPipe, pixels: Image, header: Header, canvas: Window) -> Plane:
+    """Return L* of a frame on the canvas, shape (H, W), 0..100."""
+    lightness = in_bands(lambda band: roll_off(pipe.lightness(band)), pixels)
+    return np.asarray(cut(lightness, header.data_window, canvas, outside="black"), np.float32)
 
 
 def describe_size(window: Window) -> str:

@@ -12,7 +12,7 @@ from stcolor_core import __version__
 from stcolor_core.arrays import Chroma, Pixels, Plane
 from stcolor_core.images import plates
 from stcolor_core.images.color_room import color_room
-from stcolor_core.images.frame_files import write_frame
+from stcolor_core.images.frame_files import row_bands, to_half, write_frame
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
@@ -46,8 +46,7 @@ class WrittenFrame:
         rendered: The frame on the canvas.
         plate: The same frame of the plate.
         canvas: Window that the rendered frame covers: x, y, width, height.
-        beauty: R, G and B as written, (H, W, 3) over the plate's data window, in single or half precision; None if they
-            are not.
+        beauty: R, G and B as written, (H, W, 3) over the plate's data window, in half precision; None if they are not.
         room: How much colour the plate can hold (`color_room`).
     """
 
@@ -226,8 +225,7 @@ class FrameWriter:
         if "rgb" in wanted and frame.rgb is not None:
             beauty = frame.rgb
         elif "rgb" in wanted:
-            ab = self._footage.to_data_window(plate.header, frame.ab)
-            beauty = self._footage.pipe.composite(plate.pixels, ab)
+            beauty = self._composite(plate, self._footage.to_data_window(plate.header, frame.ab))
         if beauty is not None:
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
@@ -244,6 +242,18 @@ class FrameWriter:
         compression = self._shot.output.compression
         write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop, compression=compression)
         return WrittenFrame(path, frame, plate, canvas, beauty, room)
+
+    def _composite(self, plate: PlateFrame, ab: Chroma) -> Pixels:
+        """Return a plate frame with colour in half precision, shape (H, W, 3), each channel as a plane in memory.
+
+        In bands, as all of it in single precision takes four times the memory. ab: (H, W, 2) over its data window.
+        """
+        planes = np.empty((3, *ab.shape[:2]), np.float16)
+        for rows in row_bands(ab.shape[:2]):
+            band = self._footage.pipe.composite(plate.pixels[rows], ab[rows])
+            for channel, whole in enumerate(planes):
+                whole[rows] = to_half(band[..., channel])
+        return np.moveaxis(planes, 0, -1)
 
     def _provenance(self) -> dict[str, str]:
         """Return what tells an archive how a frame was made."""

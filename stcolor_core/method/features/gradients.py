@@ -38,7 +38,10 @@ def orientation_magnitudes(lightness: Tensor) -> Tensor:
     magnitude = torch.hypot(dx, dy)
     angles = torch.arange(_ORIENTATIONS, device=lightness.device) * (2 * math.pi / _ORIENTATIONS)
     directional = dx * angles.cos()[:, None, None] + dy * angles.sin()[:, None, None]
-    return magnitude * (directional / magnitude.clamp(min=1e-6)).clamp(min=0).square().square()
+    if directional.requires_grad:
+        return magnitude * (directional / magnitude.clamp(min=1e-6)).clamp(min=0).square().square()
+    cosine = directional.div_(magnitude.clamp(min=1e-6)).clamp_(min=0)  # in place: new memory costs more
+    return cosine.square_().square_().mul_(magnitude)
 
 
 def gradient_descriptors(lightness: Tensor) -> Tensor:
@@ -61,7 +64,8 @@ def gradient_descriptors(lightness: Tensor) -> Tensor:
         pooled = F.avg_pool2d(pairs[:, :, inner:height, inner:width], size // 2, _CELL // 2)
         roots = _stack_neighbours(pooled.sqrt(), size // _CELL)
         length = torch.linalg.vector_norm(roots, dim=1, keepdim=True)
-        scales.append(roots * (weight / (length + _FLOOR)))
+        factor = weight / (length + _FLOOR)
+        scales.append(roots * factor if roots.requires_grad else roots.mul_(factor))
     return torch.cat(scales, dim=1)
 
 

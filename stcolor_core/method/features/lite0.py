@@ -111,7 +111,10 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         hidden = x if self.expand is None else self.expand(x, activation="relu6")
         projected = cast(Tensor, self.project(self.depthwise(hidden, activation="relu6")))
-        return projected + x if self.residual else projected
+        if not self.residual:
+            return projected
+        # without gradients in place: new memory costs more than the sum
+        return projected + x if projected.requires_grad or x.requires_grad else projected.add_(x)
 
 
 def packaged_state() -> dict[str, Tensor]:

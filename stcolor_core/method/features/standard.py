@@ -141,13 +141,13 @@ class MatchingNet(nn.Module):
         for level in _levels(self.backbone, lightness):
             # Each position's length divides the few channels after the projection instead of the many before it.
             weight = self.projection[:, first : first + level.shape[1], None, None]
-            projected = conv2d(level, weight) / _length(level)
-            total = projected if total is None else total + projected
+            projected = _divide(conv2d(level, weight), _length(level))
+            total = projected if total is None else _add(total, projected)
             first += level.shape[1]
         assert total is not None
         centred = _centre(total)
         # Channels last: each position's features lie together, as all that reads them takes them by position.
-        return (centred / _length(centred)).contiguous(memory_format=torch.channels_last)
+        return _divide(centred, _length(centred)).contiguous(memory_format=torch.channels_last)
 
 
 def backbone(device: torch.device | str) -> Lite0:
@@ -228,8 +228,18 @@ def _sample_at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Ten
     return values.permute(0, 3, 1, 2)
 
 
+# Without gradients these overwrite their first argument: new memory costs more than the arithmetic.
 def _centre(features: Tensor) -> Tensor:
-    return features - features.mean(dim=(2, 3), keepdim=True)
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    return features - mean if features.requires_grad else features.sub_(mean)
+
+
+def _divide(features: Tensor, length: Tensor) -> Tensor:
+    return features / length if features.requires_grad or length.requires_grad else features.div_(length)
+
+
+def _add(total: Tensor, other: Tensor) -> Tensor:
+    return total + other if total.requires_grad or other.requires_grad else total.add_(other)
 
 
 def _length(features: Tensor) -> Tensor:

@@ -232,7 +232,8 @@ def _decide(
     from_reference = [index for index, part in enumerate(parts) if "previous" not in part.facts]
     best = torch.stack([evidence[index, _SIMILARITY] for index in from_reference]).amax(0)
     fade = (output.gain[0, 0] / learned.FADE_BELOW).clamp_max(1) * _coverage(certain, best)
-    confidence = refinement.estimate_confidence(describe_decision(given, output, fade[None]))
+    kinds = [next(name for name in rule.KINDS if name in part.facts) for part in parts]
+    confidence = refinement.estimate_confidence(describe_decision(given, output, fade[None], kinds))
     large = resize(torch.cat([output.weights[0], fade[None], confidence[None]]), (height, width))
     return large[:-2] / large[:-2].sum(0), large[-2], large[-1]
 

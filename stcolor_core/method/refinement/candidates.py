@@ -20,7 +20,15 @@ from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, O
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "fixed_rule_state", "mix_candidates"]
+__all__ = [
+    "EVIDENCE_PLANES",
+    "FACTS",
+    "KINDS",
+    "Candidates",
+    "collect_candidates",
+    "fixed_rule_state",
+    "mix_candidates",
+]
 
 REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 SHARPNESS = 4 / REACQUIRE
@@ -38,6 +46,7 @@ FACTS = (
     "temporal_weight",  # temporal weight of a flow's reference
     "age",  # frames from a flow's reference, mapped to 0..1
 )
+KINDS = FACTS[:5]
 # Evidence for a candidate by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
 EVIDENCE_PLANES = (
     "prior",  # weight by the fixed rule
@@ -62,10 +71,12 @@ class Candidates:
         ab: a* and b*, shape (K, H, W, 2).
         prior: Weights by the fixed rule, shape (K, H, W), 0..1; they sum to 1 over K.
         facts: Shape (K, F), see `FACTS`.
-        evidence: Shape (K, E, H, W), see `EVIDENCE_PLANES`.
+        evidence: Shape (K, E, h, w), see `EVIDENCE_PLANES`; h and w as `collect_candidates` was asked for.
         confidence: Confidence by the fixed rule, shape (H, W), 0..1.
         allowed: How far mattes allow each candidate, shape (K, H, W), 0..1, at least one of them 1 at every pixel; None
             without mattes.
+        support: Share that was tracked of each candidate after the flows, shape (H, W), 0..1, or 0. Only
+            `mix_candidates` asks for it.
     """
 
     ab: NDArray[np.float32]
@@ -74,9 +85,17 @@ class Candidates:
     evidence: NDArray[np.float32]
     confidence: Plane
     allowed: NDArray[np.float32] | None = None
+    support: Sequence[NDArray[np.floating] | float] = ()
+
+    @property
+    def kinds(self) -> list[str]:
+        """Return the kind of each candidate, one of `KINDS`."""
+        return [KINDS[index] for index in self.facts[:, : len(KINDS)].argmax(1)]
 
 
-def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
+def collect_candidates(
+    evidence: Evidence, previous: WalkState | None = None, *, size: tuple[int, int] | None = None
+) -> Candidates:
     """Collect the colour candidates for every pixel and the evidence for each.
 
     The fixed rule prefers visible flow, then tracked positions, then positions anywhere: flow is best while a surface
@@ -86,6 +105,8 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
     Args:
         evidence: The evidence for the frame.
         previous: State of the frame before; None if there is none.
+        size: Height and width (h, w), at most those of the frame, that the evidence is wanted at: it is reduced by area
+            average, as most of the memory is its planes. None for those of the frame.
 
     Returns:
         The candidates, weighted by the fixed rule.
@@ -126,13 +147,13 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
         candidates.append(_previous_candidate(evidence, evidence.neighbour_flow, previous))
     attention_confidence = similarity * (1 - lost) + free_similarity * lost
     # Filled in place: a copy of all candidates more would be a tenth of a frame's time at 432 lines.
-    count = len(candidates)
+    count, size = len(candidates), size or (shape[0], shape[1])
     ab, prior = np.empty((count, *shape, 2), np.float32), np.empty((count, *shape), np.float32)
-    planes = np.zeros((count, len(EVIDENCE_PLANES), *shape), np.float32)
+    planes = np.zeros((count, len(EVIDENCE_PLANES), *size), np.float32)
     for index, candidate in enumerate(candidates):
         ab[index], prior[index] = candidate.ab, candidate.prior
         for plane, values in {"prior": candidate.prior, **candidate.planes}.items():
-            planes[index, EVIDENCE_PLANES.index(plane)] = values
+            planes[index, EVIDENCE_PLANES.index(plane)] = resize(np.asarray(values, np.float32), size)
     return Candidates(
         ab=ab,
         prior=prior,
@@ -140,6 +161,7 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
         evidence=planes,
         confidence=np.asarray(carried + rest * attention_confidence, np.float32),
         allowed=_allowed(evidence, count),
+        support=[candidate.planes.get("visibility", 0.0) for candidate in candidates[len(flows) :]],
     )
 
 
@@ -168,11 +190,11 @@ def mix_candidates(
             if flow.certainty is not None:
                 doubt += weight * (1 - flow.certainty)
         confidence = np.asarray(confidence * (1 - doubt), np.float32)
-    support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
+    tracked = sum((weight * support for weight, support in zip(others, candidates.support, strict=True)), 0.0)
     return Refined(
         ab=mix_colors(weights, candidates.ab),
         confidence=confidence,
-        tracked=carried + (others * support).sum(0),
+        tracked=np.asarray(carried + tracked, np.float32),
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
         state=fixed_rule_state(evidence, candidates),
     )

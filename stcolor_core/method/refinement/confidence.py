@@ -10,6 +10,8 @@ that over the picture. It changes no colour. See docs/method.md, "Refinement".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stcolor_core.method.refinement.agreement import INDEPENDENT, TOLERANCE
-from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, KINDS
 from stcolor_core.method.refinement.mixing import MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb, lightness_to_srgb
 
@@ -124,46 +126,62 @@ class ConfidenceHead(nn.Module):
         return _OWN_SCALE * planes[:, _OWN] * scale.exp() + offset
 
 
-def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) -> Tensor:
+def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor, kinds: Sequence[str]) -> Tensor:
     """Return the evidence for a decision at each pixel, shape (B, N, H, W), see `PLANES`.
 
     Args:
         given: What the network saw.
         output: What it decided.
         fade: Factor on the mixed colour, shape (B, H, W), 0..1.
+        kinds: The kind of each candidate, one of `KINDS`.
     """
-    weights = output.weights
-    plane = {name: given.evidence[:, :, index] for index, name in enumerate(EVIDENCE_PLANES)}
-    is_kind = {name: given.facts[:, :, index, None, None] for index, name in enumerate(FACTS[:5])}
+    # One candidate after the other: torch takes several times as long with all of them at once.
+    weights = output.weights.unbind(1)
+    plane = {name: given.evidence[:, :, index].unbind(1) for index, name in enumerate(EVIDENCE_PLANES)}
+    nothing = torch.zeros_like(given.lightness)
 
-    def best(name: str, counts: Tensor) -> Tensor:
-        return (plane[name] * counts).amax(1)
+    def best(name: str, *counted: str) -> Tensor:
+        """Return the largest value among the candidates of these kinds; at least 0 if there are others."""
+        values = [values for values, kind in zip(plane[name], kinds, strict=True) if kind in counted]
+        return reduce(torch.maximum, values if len(values) == len(kinds) else [*values, nothing])
 
-    kinds = torch.stack([given.facts[:, :, FACTS.index(name)] for name in _SHARES], dim=2)
-    mixture = (weights[:, :, None] * given.ab).sum(1)
-    squares = _square_length(given.ab - mixture[:, None])
-    apart = (weights * squares).sum(1)
-    likeness = (squares * (-0.5 / TOLERANCE**2)).exp()  # as much as `average_agreeing` takes of a candidate
+    def mixed(values: Iterable[Tensor]) -> Tensor:
+        return reduce(torch.add, map(torch.mul, weights, values))
+
+    def of_kind(values: Iterable[Tensor], kind: str, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
+        own = [each for each, other in zip(values, kinds, strict=True) if other == kind]
+        return reduce(combine, own) if own else None
+
+    a, b = (mixed(given.ab[:, :, channel].unbind(1)) for channel in range(2))
+    mixture = torch.stack([a, b], dim=1)
+    squares = [_square_length(color - mixture) for color in given.ab.unbind(1)]
     color = fade[:, None] * mixture
     in_color, in_grey = lab_to_srgb(given.lightness, color), lightness_to_srgb(given.lightness)[:, None]
+    nearest = {kind: of_kind(squares, kind, torch.minimum) for kind in INDEPENDENT}
+    shares = {kind: of_kind(weights, kind, torch.add) for kind in _SHARES}
     planes = {
         "own": output.confidence_logit[:, 0] / _OWN_SCALE,
         "vividness": (_square_length(in_color - in_grey).sqrt() / _CORRECT).log1p(),
         "chroma": _square_length(color).sqrt() / 20,
         "lightness": given.lightness / 50 - 1,
-        "similarity": best("similarity", 1 - is_kind["previous"]),
-        **{f"similarity_{name}": best("similarity", is_kind[name]) for name in ("anywhere", "tracked", "flow")},
-        "visibility": best("visibility", is_kind["flow"]),
-        "agreement": best("visibility", is_kind["reacquired"]),
-        "residual": (weights * plane["residual"]).sum(1),
-        "difference": (weights * plane["difference"]).sum(1).abs(),
-        "spread": (weights * plane["spread"]).sum(1),
-        "spread_anywhere": best("spread", is_kind["anywhere"]),
-        "disagreement": apart.sqrt() / 10,
-        **dict(zip(_SHARES, torch.einsum("bkn,bkhw->nbhw", kinds, weights), strict=True)),
-        **{f"like_{name}": (likeness * is_kind[name]).amax(1) for name in INDEPENDENT},
+        "similarity": best("similarity", *(kind for kind in KINDS if kind != "previous")),
+        **{f"similarity_{name}": best("similarity", name) for name in ("anywhere", "tracked", "flow")},
+        "visibility": best("visibility", "flow"),
+        "agreement": best("visibility", "reacquired"),
+        "residual": mixed(plane["residual"]),
+        "difference": mixed(plane["difference"]).abs(),
+        "spread": mixed(plane["spread"]),
+        "spread_anywhere": best("spread", "anywhere"),
+        "disagreement": mixed(squares).sqrt() / 10,
+        **{kind: nothing if share is None else share for kind, share in shares.items()},
+        **{f"like_{kind}": nothing if each is None else _likeness(each) for kind, each in nearest.items()},
     }
     return torch.stack([planes[name] for name in PLANES], dim=1)
+
+
+def _likeness(squares: Tensor) -> Tensor:
+    """Return as much as `average_agreeing` takes of a candidate, from its squared distance: 1 for the same colour."""
+    return (squares * (-0.5 / TOLERANCE**2)).exp()
 
 
 def _square_length(x: Tensor) -> Tensor:
@@ -185,7 +203,7 @@ def summarize(planes: Tensor) -> Tensor:
         Shape (B, 2 N + 1).
     """
     mean = planes.mean((2, 3))
-    variance = (planes - mean[..., None, None]).square().mean((2, 3))
+    variance = (planes - mean[..., None, None]).square_().mean((2, 3))
     return torch.cat([mean, variance.sqrt(), own_confidence(planes).mean((1, 2))[:, None]], dim=1)
 
 

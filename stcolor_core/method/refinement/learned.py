@@ -5,6 +5,7 @@ See docs/method.md, "Refinement".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.images.resizing import resize
 from stcolor_core.method.mixtures import chroma, mix_colors
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.agreement import average_agreeing
@@ -126,7 +128,7 @@ class LearnedRefinement:
             evidence: The evidence for it.
             previous: State of the frame before; None if there is none.
         """
-        candidates = collect_candidates(evidence, previous)
+        candidates = collect_candidates(evidence, previous, size=_network_size(evidence.lightness))
         decision = self.decide(evidence.lightness, candidates, partial=evidence.partial)
         refined = mix_candidates(evidence, candidates, decision.weights, confidence=decision.confidence)
         return replace(refined, ab=decision.color(candidates, refined.ab))
@@ -137,7 +139,8 @@ class LearnedRefinement:
         Args:
             evidence: The evidence for the frame.
         """
-        return fixed_rule_state(evidence, collect_candidates(evidence))
+        size = _network_size(evidence.lightness)
+        return fixed_rule_state(evidence, collect_candidates(evidence, size=size))
 
     @torch.inference_mode()
     def decide(self, lightness: Plane, candidates: Candidates, *, partial: bool = False) -> Decision:
@@ -150,12 +153,13 @@ class LearnedRefinement:
                 picture as a whole tells nothing of them, and the confidence is the network's own.
         """
         height, width = lightness.shape
-        lines = min(height, LINES)
-        size = (max(1, round(width * lines / height)), lines)
-        evidence = np.stack([[_reduce(plane, size) for plane in planes] for planes in candidates.evidence])
+        size = _network_size(lightness)
+        evidence = candidates.evidence
+        if evidence.shape[2:] != size:
+            evidence = np.stack([np.stack([resize(plane, size) for plane in planes]) for planes in evidence])
         given = MixingInput(
-            self._tensor(_reduce(lightness, size)),
-            self._tensor(np.stack([_reduce(ab, size) for ab in candidates.ab])).permute(0, 1, 4, 2, 3),
+            self._tensor(resize(lightness, size)),
+            self._tensor(_stack_channels([resize(ab, size) for ab in candidates.ab])),
             self._tensor(candidates.facts),
             self._tensor(evidence),
         )
@@ -168,13 +172,14 @@ class LearnedRefinement:
         from_reference = candidates.facts[:, FACTS.index("previous")] == 0
         covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE_PLANES.index("similarity")].max(0))
         fade = np.minimum(gain / FADE_BELOW, 1) * covered
-        planes = describe_decision(given, output, self._tensor(fade))
+        planes = describe_decision(given, output, self._tensor(fade), candidates.kinds)
         confidence = (own_confidence(planes)[0] if partial else self.estimate_confidence(planes)).float().cpu().numpy()
-        weights, (fade, confidence) = (
-            np.stack([cv2.resize(plane, (width, height)) for plane in planes])
-            for planes in (weights, (fade, confidence))
-        )
-        return Decision(weights / weights.sum(0), fade, confidence, planes)
+        large = np.empty((len(weights), height, width), np.float32)
+        for plane, each in zip(large, weights, strict=True):
+            plane[:] = cv2.resize(each, (width, height))
+        large /= large.sum(0)
+        fade, confidence = (np.asarray(cv2.resize(plane, (width, height)), np.float32) for plane in (fade, confidence))
+        return Decision(large, fade, confidence, planes)
 
     def estimate_confidence(self, planes: torch.Tensor) -> torch.Tensor:
         """Return the confidence in a decision, shape (h, w), 0..1.
@@ -247,8 +252,17 @@ def _chroma_gain(weights: NDArray[np.float32], ab: NDArray[np.float32], mix: Chr
     return np.asarray(np.clip(mean / np.maximum(chroma(mix), 1e-3), 1, MOST_CHROMA))
 
 
-def _reduce(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize (H, W) or (H, W, C) to (width, height) by area average."""
-    if plane.shape[1::-1] == size:
-        return plane
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
+def _stack_channels(colors: Sequence[Chroma]) -> NDArray[np.float32]:
+    """Return K colours of shape (h, w, 2) as planes, shape (K, 2, h, w): what adds them up is faster by planes."""
+    planes = np.empty((len(colors), 2, *colors[0].shape[:2]), np.float32)
+    for pair, color in zip(planes, colors, strict=True):
+        for channel, plane in enumerate(pair):
+            cv2.extractChannel(color, channel, plane)
+    return planes
+
+
+def _network_size(lightness: Plane) -> tuple[int, int]:
+    """Return the height and width that the network runs at, for a picture (H, W)."""
+    height, width = lightness.shape
+    lines = min(height, LINES)
+    return lines, max(1, round(width * lines / height))

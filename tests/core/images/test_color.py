@@ -101,6 +101,9 @@ def test_roll_off_leaves_the_picture_alone_and_bends_highlights_under_100() -> N
     seen = np.linspace(0, 95, 500)
     np.testing.assert_array_equal(color.roll_off(seen), seen)
     np.testing.assert_array_equal(color.roll_off(np.array([-50.0, -1e-9])), 0)
+    part = np.linspace(-20, 94, 20000, dtype=np.float32).reshape(100, 200)  # of a picture with a highlight, and alone
+    with_highlight = color.roll_off(np.vstack([part, np.full((1, 200), 120, np.float32)]))
+    np.testing.assert_array_equal(color.roll_off(part), with_highlight[:-1])
     bright = color.roll_off(np.linspace(90, 2000, 20000))
     assert np.all(np.diff(bright) > 0) and bright[-1] < 100
     slopes = np.diff(color.roll_off(np.array([94.9, 94.95, 95, 95.05, 95.1])))

@@ -14,7 +14,7 @@ from stcolor_core.method.light import LightChange, relight
 from stcolor_core.method.on_device import fusion as on_device
 from stcolor_core.method.on_device.evidence import TensorNeighbour
 from stcolor_core.method.on_device.mixing import TensorRefined, TensorState
-from stcolor_core.method.refinement import NeighbourFlow
+from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.mattes import Instances
 from stcolor_core.method.tracking.objects import find_objects
 
@@ -38,8 +38,7 @@ def unfused(
     colored = ColoredFrame(place, lightness, ab, confidence * plane, plane, 0 * plane, None, None, 0.0)
     flow = np.zeros((*SIZE, 2), np.float32)
     flow[..., 0] = -STEP
-    before = NeighbourFlow(flow, texture(STEP * place), plane, 0 * plane, torch.zeros(0))
-    return replace(Unfused(colored, before, -flow), **changes)  # type: ignore[arg-type]
+    return replace(Unfused(colored, FlowLink(flow, plane), -flow), **changes)  # type: ignore[arg-type]
 
 
 def inner(plane: np.ndarray) -> np.ndarray:
@@ -167,7 +166,7 @@ def test_a_neighbours_colour_is_brought_to_the_frames_light(side: str) -> None:
         lit = relight(frame.colored.lightness, frame.colored.ab, 0.7**place)
         assert frame.before is not None
         colored = replace(frame.colored, lightness=lit[0], ab=lit[1])
-        frames.append(replace(frame, colored=colored, before=replace(frame.before, change=LightChange(0.7))))
+        frames.append(replace(frame, colored=colored, change=LightChange(0.7)))
     own = replace(
         frames[2],
         colored=replace(frames[2].colored, ab=0 * frames[2].colored.ab, confidence=np.full(SIZE, 0.02, np.float32)),
@@ -186,8 +185,9 @@ def test_tensors_are_fused_as_arrays_are() -> None:
         confidence = generator.uniform(0, 1, SIZE).astype(np.float32)
         assert frame.before is not None
         visibility = generator.uniform(0, 1, SIZE).astype(np.float32)
-        before = replace(frame.before, visibility=visibility, change=LightChange(float(generator.uniform(0.9, 1.1))))
-        frames.append(replace(frame, colored=replace(frame.colored, ab=ab, confidence=confidence), before=before))
+        before, change = replace(frame.before, visibility=visibility), LightChange(float(generator.uniform(0.9, 1.1)))
+        colored = replace(frame.colored, ab=ab, confidence=confidence)
+        frames.append(replace(frame, colored=colored, before=before, change=change))
     expected = fuse(frames[2], [frames[1], frames[0]], [frames[3], frames[4]])
     there = [to_tensors(frame) for frame in frames]
     found = on_device.fuse(there[2], [there[1], there[0]], [there[3], there[4]])
@@ -207,6 +207,6 @@ def to_tensors(frame: Unfused) -> on_device.TensorUnfused:
     refined = TensorRefined(planes(colored.ab), confidence, confidence, confidence, state)
     visibility = torch.from_numpy(before.visibility)
     neighbour = TensorNeighbour(
-        planes(before.displacement), light, visibility, light, torch.zeros(0), torch.tensor([before.change.gain, 0, 0])
+        planes(before.displacement), light, visibility, light, torch.zeros(0), torch.tensor([frame.change.gain, 0, 0])
     )
     return on_device.TensorUnfused(refined, neighbour, planes(frame.onward))

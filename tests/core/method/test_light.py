@@ -17,6 +17,7 @@ from stcolor_core.images.color import lightness as lightness_of
 from stcolor_core.method.light import (
     SAME_LIGHT,
     LightChange,
+    _order_statistics,
     local_change,
     overall_change,
     overall_exposure,
@@ -355,3 +356,15 @@ class TestWhatTheLightLeavesNoChroma:
         auto, off = (color(scene, [0], light, wanted=[2])[2] for light in ("auto", "off"))
         assert auto.confidence.min() == 1 and not auto.ab.any()
         assert off.confidence.mean() < 0.9
+
+
+@pytest.mark.parametrize("kind", ["spread", "flat", "two values"])
+def test_quantiles_are_those_of_the_sorted_picture(kind: str) -> None:
+    generator = np.random.default_rng(3)
+    values = {
+        "spread": generator.uniform(2.1, 97.1, 5000),
+        "flat": np.full(5000, 60.0),
+        "two values": generator.choice([30.0, 30.01], 5000),
+    }[kind].astype(np.float32)
+    places = [round(quantile * (len(values) - 1)) for quantile in (0, 0.1, 0.5, 0.9, 1)]
+    np.testing.assert_array_equal(_order_statistics(values, places), np.sort(values)[places])

@@ -42,6 +42,28 @@ def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
         np.testing.assert_array_equal(found.evidence[:, EVIDENCE_PLANES.index("prior")], found.prior)
 
 
+def test_smaller_evidence_is_the_mean_of_the_pixels_and_all_else_is_the_same() -> None:
+    random = np.random.default_rng(1)
+    known = flow(visibility=random.random(SIZE), residual=9 * random.random(SIZE))  # type: ignore[arg-type]
+    given = replace(evidence(similarity=0.7, flows=(known,)), neighbour_flow=neighbour_flow(visibility=0.8))
+    state = previous((9.0, 9.0), confidence=0.5)
+    whole, small = collect_candidates(given, state), collect_candidates(given, state, size=(SIZE[0] // 2, SIZE[1] // 2))
+    halves = whole.evidence.reshape(*whole.evidence.shape[:2], SIZE[0] // 2, 2, SIZE[1] // 2, 2)
+    np.testing.assert_allclose(small.evidence, halves.mean((3, 5)), atol=1e-6)
+    mixed = [mix_candidates(given, each, each.prior, confidence=each.confidence) for each in (whole, small)]
+    for name in ("ab", "tracked", "confidence"):
+        np.testing.assert_array_equal(getattr(mixed[0], name), getattr(mixed[1], name))
+
+
+def test_what_is_tracked_is_what_flow_carries_and_what_supports_the_other_candidates() -> None:
+    given = replace(evidence(flows=(flow(),)), neighbour_flow=neighbour_flow(visibility=0.8))
+    given = replace(given, warp=replace(given.warp, support=torch.full((24,), 0.6)))
+    found = collect_candidates(given, previous((9.0, 9.0), confidence=0.5))
+    weights = np.broadcast_to(np.reshape([0.1, 0.2, 0.3, 0.4], (4, 1, 1)), found.prior.shape)
+    tracked = mix_candidates(given, found, weights, confidence=found.confidence).tracked
+    np.testing.assert_allclose(tracked, 0.1 + 0.2 * 0.6 + 0.4 * 0.8 * 0.5, atol=1e-6)
+
+
 def test_each_kind_of_candidate_carries_its_evidence() -> None:
     found = collect_candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, temporal_weight=0.7),)))
     place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}

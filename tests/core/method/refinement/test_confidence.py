@@ -87,7 +87,7 @@ def test_the_evidence_for_a_decision_is_that_of_its_candidates() -> None:
     weights = torch.tensor([0.75, 0.25])[None, :, None, None].expand(1, 2, 2, 3)
     output = MixingOutput(weights, torch.ones(1, 1, 2, 3), torch.full((1, 1, 2, 3), 1.5))
     given = MixingInput(torch.full((1, 2, 3), 50.0), ab, facts, evidence)
-    planes = describe_decision(given, output, torch.full((1, 2, 3), 0.5))
+    planes = describe_decision(given, output, torch.full((1, 2, 3), 0.5), ["flow", "previous"])
     got = {name: float(planes[0, index].unique()) for index, name in enumerate(PLANES)}
     red = lab_to_rgb(50, 15) - lab_to_rgb(50, 0)  # 0.75 of 40, faded to half
     assert got["vividness"] == pytest.approx(float(np.log1p(np.linalg.norm(red) * 255 / 16)), rel=1e-3)
@@ -97,6 +97,25 @@ def test_the_evidence_for_a_decision_is_that_of_its_candidates() -> None:
     expected |= {"residual": 0.6, "flow": 0.75, "previous": 0.25, "anywhere": 0, "similarity_anywhere": 0}
     # 0.75 of 40 is 10 from the flow's colour and 30 from the frame before's, where 3 is the standard deviation
     expected |= {"like_flow": np.exp(-(10**2) / 18), "like_previous": np.exp(-(30**2) / 18), "like_anywhere": 0}
+    assert {name: got[name] for name in expected} == pytest.approx(expected)
+
+
+@torch.no_grad()
+def test_of_several_candidates_of_a_kind_the_best_counts_and_others_count_as_nothing() -> None:
+    similarity = {"flow": (-0.3, -0.1), "anywhere": (0.5,), "previous": (0.9,)}
+    kinds = [kind for kind, values in similarity.items() for _ in values]
+    evidence = torch.zeros(1, len(kinds), len(EVIDENCE_PLANES), 2, 3)
+    values = [value for each in similarity.values() for value in each]
+    evidence[0, :, EVIDENCE_PLANES.index("similarity")] = torch.tensor(values)[:, None, None]
+    ab = torch.tensor([0.0, 6.0, 3.0, 3.0])[None, :, None, None, None].expand(1, 4, 2, 2, 3)
+    weights = torch.full((1, 4, 2, 3), 0.25)
+    output = MixingOutput(weights, torch.ones(1, 1, 2, 3), torch.zeros(1, 1, 2, 3))
+    given = MixingInput(torch.full((1, 2, 3), 50.0), ab, torch.zeros(1, 4, len(FACTS)), evidence)
+    planes = describe_decision(given, output, torch.ones(1, 2, 3), kinds)
+    got = {name: float(planes[0, index].unique()) for index, name in enumerate(PLANES)}
+    expected = {"similarity": 0.5, "similarity_flow": 0, "similarity_tracked": 0, "similarity_anywhere": 0.5}
+    expected |= {"flow": 0.5, "anywhere": 0.25, "previous": 0.25, "tracked": 0}
+    expected |= {"like_flow": np.exp(-(3**2 + 3**2) / 18), "like_anywhere": 1, "like_previous": 1}
     assert {name: got[name] for name in expected} == pytest.approx(expected)
 
 

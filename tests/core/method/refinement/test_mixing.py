@@ -14,7 +14,7 @@ from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
-from stcolor_core.method.refinement.mixing import MixingNet, _lightness_channels
+from stcolor_core.method.refinement.mixing import MixingNet, _double, _lightness_channels
 
 
 def scrambled() -> MixingNet:
@@ -111,3 +111,20 @@ def test_local_contrast_is_bit_for_bit_that_of_average_pooling(size: tuple[int, 
     for window, padding in (((9, 1), (4, 0)), ((1, 9), (0, 4))):
         mean = torch.nn.functional.avg_pool2d(mean, window, 1, padding, count_include_pad=False)
     assert torch.equal(contrast, 5 * (light - mean))
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 108, 192), (2, 4, 3, 1), (1, 4, 1, 1)])
+def test_maps_are_doubled_as_by_pixel_shuffle(shape: tuple[int, ...]) -> None:
+    maps = torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = maps.contiguous(memory_format=layout)
+        assert torch.equal(_double(x), torch.nn.functional.pixel_shuffle(maps, 2))
+        assert torch.equal(_double(x.clone().requires_grad_()), torch.nn.functional.pixel_shuffle(maps, 2))
+
+
+@torch.no_grad()
+def test_the_network_changes_none_of_its_inputs() -> None:
+    given = inputs(3)
+    before = [values.clone() for values in given]
+    scrambled()(*given)
+    assert all(map(torch.equal, given, before))
