@@ -77,17 +77,21 @@ class _Proof(NamedTuple):
         by_chance: Deviations of the fit by chance, that its fit has at least.
         fit: Correlation of the edges there, at least.
         own_share: How much of the fit the own place explains, as a share of what the new one does, at most.
+        own_fit: Or its fit, as a share of the fit of the new one, at most.
         alike: Correlation of the two places' edges, at most.
     """
 
     by_chance: float
     fit: float
     own_share: float
+    own_fit: float
     alike: float
 
 
-_OF_A_MAP = _Proof(by_chance=3.2, fit=0.1, own_share=0.6, alike=1.0)
-_OF_A_FRAME = _Proof(by_chance=5.0, fit=0.14, own_share=0.4, alike=0.9)  # one of ten fits well by chance more often
+_OF_A_MAP = _Proof(by_chance=3.2, fit=0.1, own_share=0.6, own_fit=0.78, alike=1.0)
+_OF_A_FRAME = _Proof(
+    by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, alike=0.9
+)  # one of ten fits well by chance more often
 
 
 def find_color_place(
@@ -175,7 +179,8 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
     fit_own = _fit(colors, own)[0] * np.sqrt(energy_new / energy_own)
     # What each place explains by itself: least squares of both at once.
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
-    return bool(alike <= proof.alike and fit_own < fit_new and by_own <= proof.own_share * by_new)
+    is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
+    return bool(alike <= proof.alike and fit_own < fit_new and is_proved)
 
 
 def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
