@@ -19,7 +19,7 @@ import numpy as np
 
 from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.alignment import Alignment, find_alignment
 from stcolor_core.method.registration.edges import (
     REACH,
     TILES,
@@ -36,14 +36,16 @@ __all__ = ["ColorPlace", "find_color_place"]
 
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
-_SIMPLER = 0.04  # of the fit, that scale and turn add to that of a shift
+_SIMPLER = 0.04  # of the fit, that a map must add to that of a simpler one
+_STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
 _AGREED = 0.5  # of the root mean square of what the tiles gain by a map: their mean, at least
-# Colours that fit no better than by so many deviations of chance do not follow the plate's edges, unless they are soft:
-# their edges are alike to such a degree so many pixels beside. What is right of them then, near edges and elsewhere.
-_BY_CHANCE, _SOFT, _SOFT_PX = 1.5, 0.85, 3
+_SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
+# Colours that fit no better than by so many deviations of chance do not follow the plate's edges, and what is right of
+# them then, near edges and elsewhere.
+_BY_CHANCE = 1.5
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
 
 
@@ -118,15 +120,14 @@ def find_color_place(
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
     colors = color_edges(resize(ab, size), inside)
     target = lightness_edges(resize(own, size))
-    if not colors.any():
+    if not colors.any() or _are_soft(colors):
         return ColorPlace(frame)
     maps, gain = find_similarity(target, colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
     if not maps and gain < _WORTH:
         return ColorPlace(frame)
-    still = correlate(_within(target, inside), colors)
-    best, alignment = still, None
-    for moved in maps:
+    best, alignment = correlate(_within(target, inside), colors), None
+    for moved in [*maps, *_affine_map(target, colors, inside)] if maps else []:
         there, covered = moved.sample(colors), moved.sample_mask(inside)
         fit = correlate(_within(target, covered), _within(there, covered))
         least = best if alignment is None else (1 + _SIMPLER) * best
@@ -145,6 +146,14 @@ def find_color_place(
     if alignment is None and not _follow(colors, _within(target, inside)):
         return ColorPlace(frame, certainty=resize(_certainty(colors), ab.shape[:2]))
     return ColorPlace(frame, alignment)
+
+
+def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignment]:
+    """Yield the affine map between the strengths of edges, if there is one: a layer may be stretched too."""
+    strengths = [np.asarray(_STRENGTH * np.linalg.norm(edges, axis=-1), np.float32) for edges in (target, colors)]
+    affine = find_alignment(*strengths, None if inside.all() else inside)
+    if affine.moves and _NEAREST <= affine.largest_shift / len(target) <= _FARTHEST:
+        yield affine
 
 
 def _within(edges: Edges, inside: Mask) -> Edges:
@@ -193,15 +202,18 @@ def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
     return float(found[REACH, REACH]) - usual, spread, float(found[length >= _PEAK].max()) - usual
 
 
-def _follow(colors: Edges, target: Edges) -> bool:
-    """Return whether edges of colour follow those of the plate, or are too soft or too much of a pattern to tell."""
-    fit, spread, _ = _fit(colors, target)
-    if fit > _BY_CHANCE * spread:
-        return True
+def _are_soft(colors: Edges) -> bool:
+    """Return whether edges of colour are so soft that they prove no place."""
     found = correlations(colors, colors)
-    length, most = distances(), float(found[REACH, REACH])
-    beside = float(found[np.abs(length - _SOFT_PX) < 0.5].mean())
-    return beside > _SOFT * most or float(found[length >= _CHANCE].max()) > _REPEATED * most
+    beside = float(found[np.abs(distances() - _SOFT_PX) < 0.5].mean())
+    return beside > _SOFT * float(found[REACH, REACH])
+
+
+def _follow(colors: Edges, target: Edges) -> bool:
+    """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
+    fit, spread, _ = _fit(colors, target)
+    energy, _, elsewhere = _fit(colors, colors)
+    return fit > _BY_CHANCE * spread or elsewhere > _REPEATED * energy
 
 
 def _certainty(colors: Edges) -> Plane:
