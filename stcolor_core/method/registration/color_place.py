@@ -150,8 +150,10 @@ def find_color_place(
 
 def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignment]:
     """Yield the affine map between the strengths of edges, if there is one: a layer may be stretched too."""
-    strengths = [np.asarray(_STRENGTH * np.linalg.norm(edges, axis=-1), np.float32) for edges in (target, colors)]
-    affine = find_alignment(*strengths, None if inside.all() else inside)
+    of_plate, of_colors = (
+        np.asarray(_STRENGTH * np.linalg.norm(each, axis=-1), np.float32) for each in (target, colors)
+    )
+    affine = find_alignment(of_plate, of_colors, None if inside.all() else inside)
     if affine.moves and _NEAREST <= affine.largest_shift / len(target) <= _FARTHEST:
         yield affine
 
