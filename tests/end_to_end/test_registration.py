@@ -106,6 +106,26 @@ def test_a_layer_of_colour_that_slipped_over_its_plate_is_put_back(
         assert registered[frame] < exact[frame] + 0.5 * (as_it_is[frame] - exact[frame])
 
 
+def test_colours_that_lie_far_beside_the_plate_are_told_and_used_as_they_are_but_count_less(
+    make_shot: MakeShot, painted: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, scene = FIRST + 3, painted
+    shot = make_shot(scene, references=(key,))
+    height, width = scene.ab[3].shape[:2]
+    far = np.roll(scene.ab[3], (height // 3, width // 3), axis=(0, 1))
+    write_reference(shot.reference(key), scene.lightnesses[3], far)
+    errors(shot, "--register", "off")
+    assert not warnings(capsys)
+    as_it_is = channels(shot.output(key))
+    errors(shot)
+    (line,) = warnings(capsys)
+    assert "its colours do not follow the plate's edges, and count less" in line and "--register off" in line
+    registered = channels(shot.output(key))
+    for name in ("rc_ab.u", "rc_ab.v"):
+        assert (registered[name] == as_it_is[name]).all()
+    assert (as_it_is["rc_conf.warp"] == 1).all() and (registered["rc_conf.warp"] < 0.9).all()
+
+
 def test_parts_of_a_shot_with_a_neighbours_keyframe_are_the_same_as_the_whole(
     make_shot: MakeShot, scene: Scene
 ) -> None:

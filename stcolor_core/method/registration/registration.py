@@ -147,6 +147,8 @@ class Registration:
             return "shows no frame of the shot near its own and is used as a still"
         if self.by_color and self.frame != frame:
             return f"its colours fit frame {self.frame}, and are used there"
+        if self.by_color and self.alignment is None:
+            return "its colours do not follow the plate's edges, and count less"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         if self.place is not None:
             share = min(1.0, self.place.share)
@@ -231,8 +233,8 @@ def _register(given: _Keyframe) -> Registration:
         return Registration(frame)
     if is_exact(key, lightness, counted):
         ab = np.ascontiguousarray(lab[..., 1:])
-        shown, alignment = find_color_place(ab, known, frame=frame, others=others, lightness_of=lightness_of)
-        return Registration(shown, alignment, by_color=shown != frame or alignment is not None)
+        lies = find_color_place(ab, known, frame=frame, others=others, lightness_of=lightness_of)
+        return Registration(lies.frame, lies.alignment, certainty=lies.certainty, by_color=not lies.is_own(frame))
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
     if not has_texture(key, counted):

@@ -73,6 +73,64 @@ def test_a_layer_of_colour_beside_the_plate_is_moved_onto_it(
     assert "beside the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
+@pytest.mark.parametrize("chroma", [0.1, 2.0])
+def test_pale_and_strong_colours_are_put_back(chroma: float) -> None:
+    lightness, true = PAN[3]
+    found = register(lightness, np.roll(np.float32(chroma) * true, 4, axis=1), 3)
+    assert found.alignment is not None and found.alignment.at((HEIGHT, WIDTH)).shift == pytest.approx(4, abs=0.5)
+
+
+def test_the_colour_of_one_surface_alone_is_put_back() -> None:
+    lightness, true = PAN[3]
+    other = picture(seed=8)
+    ab = np.where(np.hypot(*np.mgrid[-72:72, -128:128])[..., None] < 50, true, np.float32(2))
+    lightness = np.where(np.hypot(*np.mgrid[-72:72, -128:128]) < 50, lightness, other[0])  # has edges without colour
+    still = find_registration(
+        np.dstack([lightness, ab]), None, frame=3, others=[], lightness_of=lambda _: np.float32(lightness)
+    )
+    assert still == Registration(3)
+    found = find_registration(
+        np.dstack([lightness, np.roll(ab, 4, axis=0)]),
+        None,
+        frame=3,
+        others=[],
+        lightness_of=lambda _: np.float32(lightness),
+    )
+    assert found.alignment is not None and found.alignment.at((HEIGHT, WIDTH)).shift == pytest.approx(4, abs=0.5)
+
+
+@pytest.mark.parametrize(("angle", "scale"), [(0.8, 1), (0, 1.015), (-0.8, 0.985)])
+def test_a_small_turn_and_scale_are_undone(angle: float, scale: float) -> None:
+    lightness, true = PAN[3]
+    matrix = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), angle, scale)
+    ab = cv2.warpAffine(true, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    found = register(lightness, ab, 3)
+    assert found.alignment is not None
+    assert error(found, lightness, ab, true) < 0.5 * float(np.linalg.norm(ab - true, axis=-1)[8:-8, 16:-16].mean())
+
+
+def test_colours_that_lie_far_beside_stay_and_count_less() -> None:
+    lightness, true = PAN[3]
+    ab = np.roll(true, (20, 30), axis=(0, 1))
+    found = register(lightness, ab, 3)
+    assert found.frame == 3 and not found.changes_pixels
+    assert found.certainty is not None and found.certainty.shape == (HEIGHT, WIDTH) and found.certainty.max() < 1
+    assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
+
+
+def test_noise_is_not_moved() -> None:
+    noise = np.random.default_rng(2).normal(0, 6, (HEIGHT, WIDTH, 2)).astype(np.float32)
+    for sigma in (0, 1, 2):
+        found = register(PAN[3][0], cv2.GaussianBlur(noise, (0, 0), sigma) if sigma else noise, 3)
+        assert found.frame == 3 and found.alignment is None
+
+
+@pytest.mark.parametrize("sigma", [10, 30])
+def test_a_soft_wash_of_colour_counts_in_full(sigma: float) -> None:
+    lightness, true = PAN[3]
+    assert register(lightness, cv2.GaussianBlur(np.roll(true, 40, axis=1), (0, 0), sigma), 3) == Registration(3)
+
+
 @pytest.mark.parametrize("shift", [12, 30])
 def test_no_colour_is_moved_far(shift: int) -> None:
     lightness, true = PAN[3]
@@ -91,7 +149,7 @@ def in_light(kind: str, step: int, seed: int) -> tuple[Plane, Chroma]:
         lab[..., 0] += 10 * np.sin(phase)
         lab[..., 1] = 30 * np.sign(np.sin(phase - np.pi / 2))
     else:
-        beside, light = {"rim light": ((-4, -2), 92), "shadow": ((5, 3), 25)}[kind]
+        beside, light = {"rim light": ((-4, -2), 92), "rim": ((3, -3), 15), "shadow": ((5, 3), 25)}[kind]
         for _ in range(9):
             centre = np.array([rng.integers(10, WIDTH - 10) + 2 * step, rng.integers(15, HEIGHT - 15)])
             radius = int(rng.integers(9, 22))
@@ -107,7 +165,7 @@ def in_light(kind: str, step: int, seed: int) -> tuple[Plane, Chroma]:
 
 @pytest.mark.parametrize("softness", [0, 2])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", ["stripes", "rim light", "shadow"])
+@pytest.mark.parametrize("kind", ["stripes", "rim light", "rim", "shadow"])
 def test_true_colours_beside_edges_of_light_stay(kind: str, seed: int, softness: float) -> None:
     frames = [in_light(kind, step, seed) for step in range(-3, 4)]
     lightness, ab = frames[3]
