@@ -169,9 +169,7 @@ class FittedReferences:
         place = find_patch_place(own, covered, lightness) if paint is None and covered.any() else PatchPlace()
         alignment = place.alignment
         if place.certainty is not None:
-            done.append(
-                "seems to lie a little beside what it shows; it is not moved, and counts less where it hangs over"
-            )
+            done.append("may lie beside what it shows; it is not moved, but counts less where it hangs over")
         if alignment is not None:
             if picture.placement is None:  # else its place was told, and is now known to a part of a pixel
                 done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")

@@ -24,21 +24,25 @@ __all__ = ["FoundShift", "find_shift"]
 Shift = tuple[int, int]  # px to the right and down, from a pixel of the plate to the patch's
 
 _LINES = 216  # height at which places are compared, at most
-_LEAST_PIXELS = 400  # px there, within the outline
+_LEAST_PIXELS, _FEW_PIXELS = 200, 400  # px there within the outline; few agree by chance more often
 _CLIPPED = 8.0  # L*; a larger difference says no more
 _COARSE_STEP, _COARSE_SIGMA = 2, 1.5  # px, of the first look
 _CANDIDATES, _APART = 4, 2.9  # places that are looked at closely, and how far apart they lie, px
 _COMPARED_COARSELY, _COMPARED = 2000, 8000  # px, drawn evenly from a large patch
 _LEAST_INSIDE = 0.7  # of the patch that must lie within the picture
-_STEPS = 4  # to the best place nearby, of a pixel each
-_SHORTEST = 1.5  # px; a shorter move is as little as a difference in softness may look like
+_SHORTEST = 1.4  # px; a shorter move is as little as a difference in softness may look like
 _AS_GOOD = 0.15  # of what the best place gains: what another may lack to count as good
 
 # What is asked of the new place (benchmarks/measured/method.md, "Cut-outs some pixels off").
 _LEFT, _MOST_LEFT = 0.8, 0.35  # of the mean difference, of which `_CLIPPED` is 1: the share left, and the most
 _ALIKE = 0.75  # correlation of the two L*
+_FEW_LEFT, _FEW_ALIKE = 0.33, 0.9  # the same of a patch of few pixels, which is not doubted either
+# Or, of an object that is even but for grain: so little left, so much told right, and an outline that is the object's
+# own, beyond which the plate is unlike the patch along this share of it.
+_CLOSED, _CLOSED_LEFT, _CLOSED_RIGHT = 0.75, 0.7, 0.9
+_BESIDE, _BESIDE_SIGMA = (1, 3), 2.0  # px beyond the outline, and how the patch's L* is held there
 _TOLD, _LEAST_TOLD, _TOLD_RIGHT = 6.0, 20, 0.85  # L*, by which both places differ; pixels; share that fit the new place
-_LIKELY_LEFT, _LIKELY_RIGHT = 0.7, 0.65  # the same of a place that is likely, and not clear
+_LIKELY_LEFT, _LIKELY_RIGHT = 0.6, 0.75  # the same of a place that is likely, and not clear
 
 
 class _Fit(NamedTuple):
@@ -75,7 +79,7 @@ def find_shift(light: Plane, covered: Mask, lightness: Plane, *, reach: float) -
         light: L* of the patch, shape (H, W), 0..100; any value where it covers nothing.
         covered: Where it covers the plate, shape (H, W), bool.
         lightness: L* of the plate frame, shape (H, W), 0..100.
-        reach: How far it may be moved across or down, as a share of the height.
+        reach: How far it may be moved, as a share of the height.
     """
     height, width = lightness.shape
     lines = min(_LINES, height)
@@ -90,9 +94,11 @@ def find_shift(light: Plane, covered: Mask, lightness: Plane, *, reach: float) -
         fine = _Comparison(np.where(covered, light, np.float32(0)), covered, lightness)
         x, y = (round(step * height / lines) for step in best.shift)
         best = min(map(fine.descend, ((0, 0), (x, y))), key=_misfit)
-    if np.hypot(*best.shift) < _SHORTEST:
+    if not _SHORTEST <= np.hypot(*best.shift) <= reach * height:
         return FoundShift()
     found = fine.judge(best, told=_LEAST_TOLD * (height / lines) ** 2)
+    if small.count < _FEW_PIXELS and (found.left > _FEW_LEFT or found.alike < _FEW_ALIKE):
+        return FoundShift()
     if found.is_clear:
         x, y = fine.between_pixels(best)
         return FoundShift(Alignment(np.array([[1, 0, x], [0, 1, y]], np.float64), (height, width), misfit=best.misfit))
@@ -108,6 +114,7 @@ class _Evidence(NamedTuple):
         alike: Correlation of both L* there.
         told: Whether enough pixels tell the two places apart.
         right: Share of these that fit the other place better.
+        closed: Share of the outline beyond which the plate is unlike the patch there.
     """
 
     left: float
@@ -115,12 +122,16 @@ class _Evidence(NamedTuple):
     alike: float
     told: bool
     right: float
+    closed: float
 
     @property
     def is_clear(self) -> bool:
         """Return whether it is certain enough to move the patch."""
-        fits = self.left <= _LEFT and self.misfit <= _MOST_LEFT and self.alike >= _ALIKE
-        return fits and self.told and self.right >= _TOLD_RIGHT
+        if not self.told or self.misfit > _MOST_LEFT:
+            return False
+        if self.alike >= _ALIKE:
+            return self.left <= _LEFT and self.right >= _TOLD_RIGHT
+        return self.closed >= _CLOSED and self.left <= _CLOSED_LEFT and self.right >= _CLOSED_RIGHT
 
     @property
     def is_likely(self) -> bool:
@@ -160,11 +171,9 @@ class _Comparison:
 
     def _candidates(self, reach: int) -> list[Shift]:
         """Return the places that fit best at a coarse look, and that where the patch lies."""
-        known = self._covered.astype(np.float32)
-        light = cv2.GaussianBlur(known * np.where(self._covered, self._light, np.float32(0)), (0, 0), _COARSE_SIGMA)
-        light = light / np.maximum(cv2.GaussianBlur(known, (0, 0), _COARSE_SIGMA), 1e-3)
+        light = _blurred(self._light, self._covered, _COARSE_SIGMA)
         some = slice(_COMPARED_COARSELY)
-        own = np.asarray(light[self._rows[some], self._columns[some]], np.float32)
+        own = light[self._rows[some], self._columns[some]]
         plate = np.asarray(cv2.GaussianBlur(self._plate, (0, 0), _COARSE_SIGMA), np.float32)
         steps = range(-reach, reach + 1, _COARSE_STEP)
         fits = [self._fit((x, y), own, plate) for y in steps for x in steps]
@@ -179,13 +188,12 @@ class _Comparison:
     def descend(self, start: Shift) -> _Fit:
         """Return the best place near a start."""
         best = self._at(start)
-        for _ in range(_STEPS):
+        while True:
             x, y = best.shift
             near = min((self._at((x + a, y + b)) for a in (-1, 0, 1) for b in (-1, 0, 1)), key=_misfit)
             if near.misfit >= best.misfit:
-                break
+                return best
             best = near
-        return best
 
     def between_pixels(self, best: _Fit) -> tuple[float, float]:
         """Return the place at the vertex of the parabolas through a place and the ones beside it, px."""
@@ -211,7 +219,22 @@ class _Comparison:
             alike=_correlation(own, there),
             told=bool(apart.sum() >= told * len(self._rows) / self.count),
             right=float(right.mean()) if apart.any() else 0.0,
+            closed=self._closed(best),
         )
+
+    def _closed(self, best: _Fit) -> float:
+        """Return along which share of its outline the plate beyond it is unlike the patch at a place."""
+        near, far = (
+            cv2.dilate(self._covered.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1,) * 2))
+            for by in _BESIDE
+        )
+        rows, columns = np.nonzero(far > near)
+        own = _blurred(self._light, self._covered, _BESIDE_SIGMA)[rows, columns]
+        rows, columns = rows - best.shift[1], columns - best.shift[0]
+        height, width = self._plate.shape
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        beside = self._plate[rows[inside], columns[inside]] - best.offset
+        return float((np.abs(beside - own[inside]) > _TOLD).mean()) if inside.any() else 0.0
 
     def overhanging(self, best: _Fit) -> Mask:
         """Return where the patch would fit better at another place, shape (H, W), bool."""
@@ -244,6 +267,13 @@ class _Comparison:
         height, width = plate.shape
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         return inside, plate[rows[inside], columns[inside]]
+
+
+def _blurred(light: Plane, covered: Mask, sigma: float) -> Plane:
+    """Return the mean L* around each pixel of what a patch covers."""
+    share = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), sigma)
+    summed = cv2.GaussianBlur(np.where(covered, light, np.float32(0)), (0, 0), sigma)
+    return np.asarray(summed / np.maximum(share, 1e-3), np.float32)
 
 
 def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
