@@ -23,7 +23,7 @@ from keyframe_damage import WEIGHTS, grain, jpeg
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.images.color import lightness, linear_to_lab, srgb_decode
-from stcolor_core.method.registration import find_patch_alignment, find_patch_damage, find_patch_paint
+from stcolor_core.method.registration import find_patch_damage, find_patch_paint, find_patch_place
 
 LINES = 216  # height of the frames in px
 SHARES = (0.015, 0.03, 0.08, 0.2)
@@ -142,7 +142,7 @@ def fit(picture: Image, covered: Mask, plate: Plane, truth: Matrix) -> Result:
     if paint is not None:
         lab = paint.apply(lab)
     own = np.where(covered, lab[..., 0], np.float32(0))
-    found = find_patch_alignment(own, covered, plate) if paint is None else None
+    found = find_patch_place(own, covered, plate).alignment if paint is None else None
     if found is None:
         error = corner_error(np.eye(2, 3), truth, covered)
     else:

@@ -15,13 +15,14 @@ from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration import (
     CLEANED,
+    PatchPlace,
     Registration,
     describe_moves,
     find_neighbours,
-    find_patch_alignment,
     find_patch_curve,
     find_patch_damage,
     find_patch_paint,
+    find_patch_place,
     find_registration,
     match_tone,
 )
@@ -140,22 +141,21 @@ class FittedReferences:
         if frame in self._parts:
             part, pictures = self.reference(frame), pictures[1:]
         painted = [self._fitted_patch(picture, frame) for picture in pictures]
+        above_swatches = [*([] if part is None else [FittedPatches(part.color, part.registration.certainty)]), *painted]
         swatches = self._mattes.colors_of_swatches(frame)
-        result, *above = [*swatches, *([] if part is None else [part.color]), *painted]
+        result, *above = [*swatches, *(patch.color for patch in above_swatches)]
         for color in above:
             result = color.over(result)
         if result.weight is None:
             known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
             result = KnownColor(result.ab, known, known.astype(np.float32))
-        if part is None or part.registration.certainty is None:
-            return FittedPatches(result)
-        return FittedPatches(result, _covered_certainty(part.registration.certainty, painted))
+        return FittedPatches(result, _covered_certainty(above_swatches))
 
-    def _fitted_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
+    def _fitted_patch(self, picture: ReferencePicture, frame: int) -> FittedPatches:
         """Return the colour of a patch in the plate's light, where it fits the plate, without compression or grain."""
         color, light = self._colors.read(picture, frame, is_patch=True)
         if not self._fits:
-            return color
+            return FittedPatches(color)
         lab, covered = self._patch_at_working_size(color, light)
         lightness = self._plate.lightness(frame)
         done = []
@@ -166,7 +166,10 @@ class FittedReferences:
             lab, covered = self._patch_at_working_size(color, light)
         own = np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
         # what was painted pixel by pixel on the plate lies where it belongs
-        alignment = find_patch_alignment(own, covered, lightness) if paint is None and covered.any() else None
+        place = find_patch_place(own, covered, lightness) if paint is None and covered.any() else PatchPlace()
+        alignment = place.alignment
+        if place.certainty is not None:
+            done.append("may lie beside what it shows; it is not moved, but counts less where it hangs over")
         if alignment is not None:
             if picture.placement is None:  # else its place was told, and is now known to a part of a pixel
                 done.append(f"{describe_moves(alignment, self._plate.size[0])} to fit")
@@ -194,7 +197,7 @@ class FittedReferences:
         if done:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
-        return color
+        return FittedPatches(color, place.certainty)
 
     def _patch_at_working_size(self, color: KnownColor, light: Plane) -> tuple[Image, Mask]:
         """Return a patch in CIELAB, its L* not rolled off, and where it covers the plate, both at working size."""
@@ -259,12 +262,17 @@ def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Pla
     return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
 
 
-def _covered_certainty(certainty: Plane, above: Iterable[KnownColor]) -> Plane:
-    """Return the certainty of a colour that others, which are certain, lie on, shape (h, w), 0..1."""
-    for color in above:
+def _covered_certainty(patches: Iterable[FittedPatches]) -> Plane | None:
+    """Return the certainty of colours that lie on one another, the uppermost last, shape (h, w); None for 1."""
+    certainty: Plane | None = None
+    for color, own in ((patch.color, patch.certainty) for patch in patches):
+        if certainty is None:
+            certainty = own
+            continue
         small = color.resized(certainty.shape)
         share = small.known if small.weight is None else small.weight
-        certainty = np.asarray(np.ones_like(certainty) if share is None else certainty + (1 - certainty) * share)
+        upper = np.ones_like(certainty) if own is None else own
+        certainty = np.asarray(upper if share is None else certainty + (upper - certainty) * share)
     return certainty
 
 

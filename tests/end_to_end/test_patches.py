@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, frame_bytes
-from scenes import crossing
+from scenes import Scene, crossing
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
@@ -418,6 +419,62 @@ def test_a_patch_that_is_some_pixels_off_is_moved_to_its_place_and_the_artist_is
     assert shot.colorize(*OPTIONS, *given) == 0
     assert f"Reference {FIRST + AT} ({path}): moved by 3.6 px to fit." in capsys.readouterr().err
     assert np.abs(ab(shot, FIRST + AT) - exact).mean() < 0.4 * as_it_came
+
+
+def even(shot_scene: Scene) -> Scene:
+    """Return a scene whose squares are even but for a soft shade."""
+    for lightness, masks in zip(shot_scene.lightnesses, shot_scene.masks, strict=True):
+        for mask in masks:
+            lightness[mask] = 62 + np.tile(np.linspace(-1.5, 1.5, 40, dtype=np.float32), 40)
+    return shot_scene
+
+
+@pytest.mark.parametrize("kind", ["premultiplied", "straight", "PNG"])
+@pytest.mark.parametrize("hardness", ["hard", "soft"])
+def test_a_cut_out_of_an_even_object_is_moved_onto_it(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], kind: str, hardness: str
+) -> None:
+    shot = make_shot(even(crossing(COUNT)), references=(FIRST,))
+    mask = shot.scene.masks[AT][0].astype(np.float32)
+    move = np.array([[1, 0, 4.0], [0, 1, -3.0]])
+    rgb, alpha = painted(shot, color=(0.0, 40.0)), mask if hardness == "hard" else cv2.GaussianBlur(mask, (0, 0), 1)
+    rgb, alpha = (cv2.warpAffine(plane, move, plane.shape[1::-1]) for plane in (rgb, alpha))
+    path = shot.folder / ("patch.png" if kind == "PNG" else "patch.exr")
+    if kind == "PNG":
+        encoded = np.rint(65535 * srgb_encode(np.clip(rgb, 0, 1)))[..., ::-1]
+        cv2.imwrite(str(path), np.dstack([encoded, 65535 * alpha]).astype(np.uint16))
+    else:
+        write_exr(path, rgb * alpha[..., None] if kind == "premultiplied" else rgb, alpha)
+    patch = ("--reference", f"{FIRST + AT}={path}", "--only", str(FIRST + AT), "--force")
+    apart = {}
+    for register in ("off", "auto"):
+        assert shot.colorize(*OPTIONS, *patch, "--register", register) == 0
+        right = np.linalg.norm(ab(shot, FIRST + AT) - (0, 40), axis=-1) < 6
+        object_, beside = mask > 0, (cv2.dilate(mask, np.ones((13, 13), np.uint8)) > 0) & (mask == 0)
+        apart[register] = float((object_ & ~right).mean() + (beside & right).mean())
+        moves = re.findall(r"moved by (\S+) px to fit", " ".join(capsys.readouterr().err.split()))
+        assert [float(by) for by in moves] == ([pytest.approx(5, abs=0.7)] if register == "auto" else [])
+    assert apart["auto"] < 0.3 * apart["off"]
+
+
+def test_paint_that_hangs_over_an_even_object_counts_less_there_and_the_artist_is_told(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(even(crossing(COUNT)), references=(FIRST,))
+    mask = shot.scene.masks[AT][0]
+    stroke = cv2.erode(mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.float32)
+    stroke = cv2.warpAffine(stroke, np.array([[1.0, 0, 9], [0, 1, 0]]), stroke.shape[::-1])
+    flat = np.full((*mask.shape, 3), (62, 0, 40), np.float32)
+    write_exr(shot.folder / "patch.exr", np.asarray(lab_to_linear(flat), np.float32), stroke)
+    patch = ("--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT), "--force")
+    over, within = (stroke == 1) & ~mask, (stroke == 1) & (cv2.erode(mask.astype(np.uint8), np.ones((7, 7))) > 0)
+    for register in ("off", "auto"):
+        assert shot.colorize(*OPTIONS, *patch, "--register", register) == 0
+        told = "may lie beside what it shows; it is not moved, but counts less where it hangs over"
+        assert (told in " ".join(capsys.readouterr().err.split())) == (register == "auto")
+        confidence = channels(shot.output(FIRST + AT))["rc_conf.warp"]
+        assert (confidence[within] == 1).all()
+        assert confidence[over].mean() == pytest.approx(1 if register == "off" else 0.6, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", ["straight EXR", "EXR with a mask"])

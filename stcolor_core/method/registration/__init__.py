@@ -3,10 +3,11 @@
 from stcolor_core.method.registration.alignment import local_contrast
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.patches import (
-    find_patch_alignment,
+    PatchPlace,
     find_patch_curve,
     find_patch_damage,
     find_patch_paint,
+    find_patch_place,
     match_tone,
 )
 from stcolor_core.method.registration.registration import (
@@ -19,15 +20,16 @@ from stcolor_core.method.registration.registration import (
 
 __all__ = [
     "CLEANED",
+    "PatchPlace",
     "Place",
     "Registration",
     "describe_moves",
     "find_bars",
     "find_neighbours",
-    "find_patch_alignment",
     "find_patch_curve",
     "find_patch_damage",
     "find_patch_paint",
+    "find_patch_place",
     "find_place",
     "find_registration",
     "local_contrast",

@@ -8,6 +8,8 @@ that fits clearly better than a shift, and never sheared; and it is cleaned only
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,10 @@ from stcolor_core.images.color import roll_off
 from stcolor_core.method.registration.alignment import Alignment, affine_alignment_misfit, find_alignment
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
+from stcolor_core.method.registration.shift import find_shift
 from stcolor_core.method.registration.tone import Tone, difference, fit_curve
 
-__all__ = ["find_patch_alignment", "find_patch_curve", "find_patch_damage", "find_patch_paint", "match_tone"]
+__all__ = ["PatchPlace", "find_patch_curve", "find_patch_damage", "find_patch_paint", "find_patch_place", "match_tone"]
 
 Curve = NDArray[np.float64]
 Matrix = NDArray[np.float64]  # 2 x 3, as of `Alignment`
@@ -38,11 +41,24 @@ _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
 # footage, another light, sharpening, compression and grain 0.4 and more.
 _OTHER_TONE, _LEFT_BY_CURVE = 1.5, 0.25
 _SAME_PICTURE = 0.15  # misfit: another tone leaves 0.02 to 0.08
+_OVERHANGING = 0.6  # certainty of colour that is likely to lie beside what it is of
 _PERCENTILES = (1, 10, 25, 50, 75, 90, 99)  # of L*, between which a patch's tone is compared with the plate's
 
 
-def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Alignment | None:
-    """Return how a patch must be moved to fit the plate; None if it fits as it is, or nothing tells where it belongs.
+class PatchPlace(NamedTuple):
+    """Where a patch belongs.
+
+    Attributes:
+        alignment: How it must be moved to fit the plate; None if it fits as it is, or nothing tells where it belongs.
+        certainty: Probability that its colour is right where it lies, shape (H, W), 0..1; None for 1 everywhere.
+    """
+
+    alignment: Alignment | None = None
+    certainty: Plane | None = None
+
+
+def find_patch_place(light: Plane, covered: Mask, lightness: Plane) -> PatchPlace:
+    """Return how a patch must be moved to fit the plate, or where it is likely to hang over what it is of.
 
     Args:
         light: L* of the patch at working size on the canvas, shape (H, W), 0..100; any value where it covers nothing.
@@ -50,9 +66,21 @@ def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Align
         lightness: L* of the plate frame, shape (H, W), 0..100.
 
     Returns:
-        The alignment, of the size of the plate; it moves the picture by at most 6 % of its height.
+        The place. An alignment has the size of the plate, and moves the picture by at most 6 % of its height.
     """
-    if covered.mean() < _LEAST_AREA or is_exact(light, lightness, covered):
+    if is_exact(light, lightness, covered):
+        return PatchPlace()
+    if (by_detail := _align_by_detail(light, covered, lightness)) is not None:
+        return PatchPlace(by_detail)
+    found = find_shift(light, covered, lightness, reach=_MOST_SHIFT)
+    if found.overhanging is None:
+        return PatchPlace(found.alignment)
+    return PatchPlace(certainty=np.where(found.overhanging, np.float32(_OVERHANGING), np.float32(1)))
+
+
+def _align_by_detail(light: Plane, covered: Mask, lightness: Plane) -> Alignment | None:
+    """Return how a patch must be moved by its local contrast; None if it shows too little, or fits as it is."""
+    if covered.mean() < _LEAST_AREA:
         return None
     height, width = lightness.shape
     top, left, bottom, right = _box(covered, round(_MARGIN * height))

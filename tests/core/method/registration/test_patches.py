@@ -8,7 +8,13 @@ import pytest
 from scenes import texture
 
 from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
-from stcolor_core.method.registration import find_patch_alignment, find_patch_curve, find_patch_damage, match_tone
+from stcolor_core.method.registration import (
+    PatchPlace,
+    find_patch_curve,
+    find_patch_damage,
+    find_patch_place,
+    match_tone,
+)
 
 HEIGHT, WIDTH = 108, 192
 PLATE = cv2.GaussianBlur(texture(HEIGHT, WIDTH, seed=3, mean=50, contrast=60), (0, 0), 1.0)
@@ -33,7 +39,7 @@ def patch(covered: np.ndarray, light: np.ndarray = PLATE) -> np.ndarray:
 @pytest.mark.parametrize(("x", "y"), [(3.0, -2.0), (-1.4, 0.8)])
 def test_a_displaced_patch_is_moved_back(covered: np.ndarray, x: float, y: float) -> None:
     moved, mask = shifted(PLATE, x, y), shifted(covered, x, y) > 0.98
-    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    found = find_patch_place(patch(mask, moved), mask, PLATE).alignment
     assert found is not None
     apart = np.linalg.norm(found.displacement() - np.float32([x, y]), axis=-1)[covered]
     assert apart.mean() < 0.3
@@ -45,7 +51,7 @@ def test_a_displaced_patch_is_moved_back(covered: np.ndarray, x: float, y: float
 def test_a_small_patch_that_is_only_displaced_is_neither_scaled_nor_turned(covered: np.ndarray, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 2, PLATE.shape).astype(np.float32)
     moved, mask = shifted(PLATE + noise, 3.0, -2.0), shifted(covered, 3.0, -2.0) > 0.98
-    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    found = find_patch_place(patch(mask, moved), mask, PLATE).alignment
     assert found is not None
     assert np.array_equal(found.matrix[:, :2], np.eye(2))
     assert np.abs(found.matrix[:, 2] - (3.0, -2.0)).max() < 0.15
@@ -57,7 +63,7 @@ def test_a_patch_that_is_scaled_or_turned_is_so_mended_without_shear(scale: floa
     matrix = cv2.getRotationMatrix2D((89.5, 49.5), turn, scale)
     moved = cv2.warpAffine(PLATE, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
     mask = cv2.warpAffine(covered.astype(np.float32), matrix, (WIDTH, HEIGHT)) > 0.98
-    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    found = find_patch_place(patch(mask, moved), mask, PLATE).alignment
     assert found is not None
     corners = np.array([[x, y, 1.0] for x in (50, 129) for y in (20, 79)])
     assert np.linalg.norm(corners @ (found.matrix - matrix).T, axis=1).max() < 0.4
@@ -77,7 +83,7 @@ def test_a_patch_that_is_scaled_or_turned_is_so_mended_without_shear(scale: floa
     ],
 )
 def test_a_patch_stays_that_fits_or_shows_too_little(light: np.ndarray, covered: np.ndarray) -> None:
-    assert find_patch_alignment(patch(covered, light), covered, PLATE) is None
+    assert find_patch_place(patch(covered, light), covered, PLATE) == PatchPlace()
 
 
 def grained(light: np.ndarray) -> np.ndarray:
