@@ -75,15 +75,15 @@ class WinogradConv(nn.Module):
         self._reflects, self._upsampled = layer.padding_mode == "reflect", upsampled
         if not _is_plain(layer) or (upsampled and (self._reflects, self._dilation, self._padding) != (False, 1, 1)):
             raise ValueError(f"Winograd's convolution is for layers of 3 x 3 and stride 1, not {layer}.")
-        enter = torch.tensor(_ENTER_WEIGHTS_UPSAMPLED if upsampled else _ENTER_WEIGHTS, dtype=torch.float64)
+        enter = torch.tensor(_ENTER_WEIGHTS_UPSAMPLED if upsampled else _ENTER_WEIGHTS, dtype=layer.weight.dtype)
         self._parts = len(enter)  # along an axis
         outputs, inputs = layer.weight.shape[:2]
-        weights = layer.weight.new_empty(self._parts, self._parts, outputs, inputs)
+        weights = layer.weight.new_empty(self._parts**2, outputs, inputs)
         for first in range(0, outputs, _TRANSFORMED_AT_ONCE):
-            some = slice(first, first + _TRANSFORMED_AT_ONCE)
-            part = layer.weight.detach()[some].double()
-            weights[:, :, some] = torch.einsum("ai,koij,bj->abko", enter, part, enter).to(weights)
-        self.register_buffer("weights", weights.flatten(0, 1))
+            part = layer.weight.detach()[first : first + _TRANSFORMED_AT_ONCE]
+            transformed = torch.kron(enter, enter) @ part.reshape(-1, 9).T  # as enter @ kernel @ enter.T of each
+            weights[:, first : first + len(part)] = transformed.reshape(-1, len(part), inputs)
+        self.register_buffer("weights", weights)
         self.register_buffer("bias", None if layer.bias is None else layer.bias.detach().clone())
 
     def forward(self, x: Tensor, activation: Activation = "none", rows: tuple[int, int] | None = None) -> Tensor:
