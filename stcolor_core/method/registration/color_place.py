@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import resize
@@ -37,6 +38,7 @@ __all__ = ["ColorPlace", "find_color_place"]
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
 _SIMPLER = 0.04  # of the fit, that a map must add to that of a simpler one
+_EVEN_SHARE, _EVEN = 99, 3.0  # per cent of the pixels; how far from their median's a*, b* they may lie to be one colour
 _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
@@ -118,7 +120,10 @@ def find_color_place(
     lines = min(_LINES, len(own))
     size = (lines, max(1, round(own.shape[1] * lines / len(own))))
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
-    colors = color_edges(resize(ab, size), inside)
+    small = resize(ab, size)
+    if _is_one_color(small[inside]):
+        return ColorPlace(frame)
+    colors = color_edges(small, inside)
     target = lightness_edges(resize(own, size))
     if not colors.any() or _are_soft(colors):
         return ColorPlace(frame)
@@ -160,6 +165,14 @@ def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignmen
 
 def _within(edges: Edges, inside: Mask) -> Edges:
     return np.asarray(edges * inside[..., None], np.float32)
+
+
+def _is_one_color(ab: NDArray[np.float32]) -> bool:
+    """Return whether pixels, shape (N, 2), are of one tint but for grain, or grey: none can lie beside its place."""
+    if not len(ab):
+        return True
+    apart = np.linalg.norm(ab - np.median(ab, axis=0), axis=-1)
+    return bool(np.percentile(apart, _EVEN_SHARE) < _EVEN)
 
 
 def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
