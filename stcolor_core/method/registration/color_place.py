@@ -38,7 +38,10 @@ __all__ = ["ColorPlace", "find_color_place"]
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
 _SIMPLER = 0.04  # of the fit, that a map must add to that of a simpler one
-_EVEN_SHARE, _EVEN = 99, 3.0  # per cent of the pixels; how far from their median's a*, b* they may lie to be one colour
+_EVEN = 3.0  # how far from the median a*, b* pixels may lie to be of one colour
+# Per cent of the pixels of one colour, from which the others, if they are any, prove no place; and do not tell that the
+# colours follow no edges either, as they may be a dab of paint.
+_ALL, _MOST = 99, 90
 _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
@@ -121,7 +124,7 @@ def find_color_place(
     size = (lines, max(1, round(own.shape[1] * lines / len(own))))
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
     small = resize(ab, size)
-    if _is_one_color(small[inside]):
+    if _are_one_color(small[inside], _ALL):
         return ColorPlace(frame)
     colors = color_edges(small, inside)
     target = lightness_edges(resize(own, size))
@@ -148,7 +151,7 @@ def find_color_place(
     shown = max(fits, key=lambda other: fits[other], default=frame)
     if shown != frame and fits[shown] > best and _belongs(colors, target, edges[shown], inside, _OF_A_FRAME):
         return ColorPlace(shown)
-    if alignment is None and not _follow(colors, _within(target, inside)):
+    if alignment is None and not (_are_one_color(small[inside], _MOST) or _follow(colors, _within(target, inside))):
         return ColorPlace(frame, certainty=resize(_certainty(colors), ab.shape[:2]))
     return ColorPlace(frame, alignment)
 
@@ -167,12 +170,12 @@ def _within(edges: Edges, inside: Mask) -> Edges:
     return np.asarray(edges * inside[..., None], np.float32)
 
 
-def _is_one_color(ab: NDArray[np.float32]) -> bool:
-    """Return whether pixels, shape (N, 2), are of one tint but for grain, or grey: none can lie beside its place."""
+def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
+    """Return whether so many per cent of the pixels, shape (N, 2), are of one colour but for grain, or grey."""
     if not len(ab):
         return True
     apart = np.linalg.norm(ab - np.median(ab, axis=0), axis=-1)
-    return bool(np.percentile(apart, _EVEN_SHARE) < _EVEN)
+    return bool(np.percentile(apart, share) < _EVEN)
 
 
 def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
