@@ -206,7 +206,12 @@ class _Comparison:
         return found[0], found[1]
 
     def judge(self, best: _Fit, *, told: float) -> _Evidence:
-        """Return what tells that the patch belongs at a place and not where it lies, by at least so many pixels."""
+        """Return what tells that the patch belongs at another place and not where it lies.
+
+        Args:
+            best: How it fits at the other place.
+            told: How many pixels must tell the two places apart, at least.
+        """
         still = self._at((0, 0))
         inside, there = self._sampled(best.shift, self._plate)
         own = self._own[inside]
