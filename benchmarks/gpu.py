@@ -5,11 +5,12 @@
 
 The shot is a pan over a textured wall with one keyframe. Without files, L* at working size and at plate size come from
 memory, and the colour at plate size and the plate with it go back there. With files, EXR plates are read and EXR
-frames with all layers are written. Every row runs in its own process, which computes two frames before its clock
-starts. Stages are measured in a second pass that waits for the device after each, so that their sum is more than a
-frame takes. Rows for which no time is left are skipped. Writes gpu.json and gpu.md. The dry run takes small pictures
-and, in place of the GPU, its path on the CPU (STCOLOR_DEVICE_PATH=1): its figures say nothing about a GPU. Needs no
-data; not for Windows.
+frames with all layers are written. Every row runs in its own process, which colours a short shot once to warm up. A
+frame's time is what a longer shot takes more than that short one, so that neither the start nor frames that are worked
+on ahead count. Stages are measured in a second pass that waits for the device after each, so that their sum is more
+than a frame takes. Rows for which no time is left are skipped. Writes gpu.json and gpu.md. The dry run takes small
+pictures and, in place of the GPU, its path on the CPU (STCOLOR_DEVICE_PATH=1): its figures say nothing about a GPU.
+Needs no data; not for Windows.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ import numpy as np
 import speed
 from wall_shot import Wall
 
-SIZES = {"384x216": (48, 24), "1920x1080": (24, 8), "4096x2160": (12, 4)}  # frames on the GPU and on the CPU
-SMALL = {"192x108": (4, 4)}
+SIZES = {"384x216": (64, 32), "1920x1080": (40, 16), "4096x2160": (20, 10)}  # frames on the GPU and on the CPU
+SMALL = {"192x108": (12, 12)}
+SHORT = 4  # frames of the shot that a longer one is compared with
 # The stages of both paths: module, class or None, function.
 STAGES = {
     "features": [
@@ -96,16 +98,30 @@ def wait_for(device: Any) -> None:
         getattr(torch, device.type).synchronize()
 
 
-def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
-    """Colour a shot from memory to memory, after two frames that are not timed.
+def seconds_a_frame(color: Callable[[int], None], frames: int) -> float:
+    """Return the wall-clock seconds that one more frame of a shot takes.
+
+    Frames are worked on ahead: the clock of a shot's last frames alone would not count what was done of them before.
+
+    Args:
+        color: Colours the first so many frames of a shot, all of them done when it returns.
+        frames: Frames of the longer one of two shots, above `SHORT`.
+    """
+    color(SHORT)  # kernels are chosen, memory is taken
+    taken = []
+    for count in (SHORT, frames):
+        start = time.perf_counter()
+        color(count)
+        taken.append(time.perf_counter() - start)
+    return (taken[1] - taken[0]) / (frames - SHORT)
+
+
+def memory_to_memory(wall: Wall, device: Any) -> Callable[[int], None]:
+    """Return a function that colours the first so many frames of a shot from memory to memory.
 
     Args:
         wall: The shot.
         device: The `torch.device` that colours it.
-        frames: How many of the shot's first frames to colour, with the keyframe; 3 or more.
-
-    Returns:
-        Wall-clock seconds a frame, the keyframe not counted.
     """
     from stcolor_core.files.scratch import Scratch
     from stcolor_core.images.color import ColorPipe
@@ -135,13 +151,9 @@ def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
             colors = propagator.color_in_place(span, wall, scratch)  # type: ignore[arg-type]
             for done in [writers.submit(finish, frame) for frame in colors]:
                 done.result()
+        wait_for(device)
 
-    run(3)  # two frames: kernels are chosen, memory is taken
-    wait_for(device)
-    start = time.perf_counter()
-    run(frames)
-    wait_for(device)
-    return (time.perf_counter() - start) / (frames - 1)
+    return run
 
 
 @contextmanager
@@ -203,31 +215,33 @@ def child(options: argparse.Namespace) -> None:
     width, height = map(int, options.size.split("x"))
     row: dict[str, Any] = {"name": device_name(device)}
     if options.files:
-        row["seconds"] = color_with_files(width, height, options.frames, options.device)
+        with files_to_files(width, height, options.frames, options.device) as color:
+            row["seconds"] = seconds_a_frame(color, options.frames)
     else:
-        wall = Wall.make(width, height, options.frames)
-        row["seconds"] = color_without_files(wall, device, frames=options.frames)
-        few = max(4, options.frames // 2)
+        color = memory_to_memory(Wall.make(width, height, options.frames), device)
+        row["seconds"] = seconds_a_frame(color, options.frames)
+        few = options.frames // 2
         with stage_times(device) as seconds:
-            color_without_files(wall, device, frames=few)
-        row["stages"] = {name: value / (few - 1 + 2) for name, value in seconds.items()}  # with the two first ones
+            color(few)
+        row["stages"] = {name: value / (few - 1) for name, value in seconds.items()}  # the keyframe is not tracked
     if device.type == "cuda":
         row["device_mib"] = torch.cuda.max_memory_allocated() / 2**20
     row["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
     print(json.dumps(row))
 
 
-def color_with_files(width: int, height: int, frames: int, device: str) -> float:
-    """Colour a shot from EXR to EXR, after the keyframe and two frames that are not timed.
+@contextmanager
+def files_to_files(width: int, height: int, frames: int, device: str) -> Iterator[Callable[[int], None]]:
+    """Write a shot, and remove it at the end.
 
     Args:
         width: Width of the plate in px.
         height: Height of the plate in px.
-        frames: Number of frames, 2 or more; two more are written and coloured before the clock starts.
+        frames: Number of frames.
         device: Name of the device, such as "cpu", "cuda" or "auto".
 
-    Returns:
-        Wall-clock seconds a frame.
+    Yields:
+        A function that colours the first so many frames from EXR to EXR.
     """
     from stcolor_core.pipeline.run import colorize
     from stcolor_core.shots.output import Output
@@ -236,18 +250,18 @@ def color_with_files(width: int, height: int, frames: int, device: str) -> float
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        speed.make_shot(folder, width, height, frames + 2)
-        shot = Shot(
-            plate=Plate(path=str(folder / "plate.####.exr")),
-            output=Output(path=str(folder / "out/shot.####.exr")),
-            references=(Reference(path=str(folder / "ref.####.exr")),),
-        )
-        results = colorize(shot, device=device, force=True)
-        for _ in range(3):  # the keyframe and two frames
-            next(results)
-        start = time.perf_counter()
-        count = sum(1 for _ in results)
-        return (time.perf_counter() - start) / count
+        speed.make_shot(folder, width, height, frames)
+
+        def run(count: int) -> None:
+            shot = Shot(
+                plate=Plate(path=str(folder / "plate.####.exr"), frames=f"1-{count}"),
+                output=Output(path=str(folder / "out/shot.####.exr")),
+                references=(Reference(path=str(folder / "ref.####.exr")),),
+            )
+            written = sum(1 for _ in colorize(shot, device=device, force=True))
+            assert written == count
+
+        yield run
 
 
 def measure(options: argparse.Namespace, limit: float) -> Iterator[dict[str, Any]]:
