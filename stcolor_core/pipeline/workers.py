@@ -33,10 +33,12 @@ class Workers:
     Attributes:
         frames: Frames in each stage of propagation.
         writers: Frames that are upsampled and written.
+        torch_threads: Threads within one operation of torch.
     """
 
     frames: int
     writers: int
+    torch_threads: int = 1
 
     @property
     def plates(self) -> int:
@@ -73,9 +75,11 @@ def plan_workers(
     cores: int | None = None,
     memory: float | None = None,
 ) -> Workers:
-    """Return how many frames of a shot to work on at a time. The pixels do not depend on it.
+    """Return how many frames of a shot to work on at a time.
 
-    A recurrent refinement waits for the frame before, and a GPU works on one frame at a time: more would only wait.
+    Neither the cores nor the memory change a pixel: torch has one thread, as a convolution rounds by the number of its
+    threads. But a recurrent refinement waits for the frame before, and a GPU works on one frame at a time: there more
+    frames would only wait, and torch has all cores but one.
 
     Args:
         plate: Rows and columns of the plate.
@@ -94,16 +98,19 @@ def plan_workers(
         raise BadRequest(
             "The memory for frames must be more than 0 GiB. Leave it out for half of the computer's memory."
         )
-    one_frame = recurrent or device.type != "cpu" or cores <= 2
-    frames = 1 if one_frame else -(-cores // _CORES_PER_FRAME)
-    workers = Workers(frames, max(2, cores // 2))
-    while workers != Workers(1, 1) and workers.bytes_needed(plate, working) > memory:
+    in_turn = recurrent or device.type != "cpu"
+    threads = max(1, cores - 1) if in_turn else 1
+    frames = 1 if in_turn or cores <= 2 else max(2, -(-cores // _CORES_PER_FRAME))
+    writers = max(2, cores // 2)
+    while (frames, writers) != (1, 1):
+        if Workers(frames, writers).bytes_needed(plate, working) <= memory:
+            break
         # writing is what more cores help least with memory: a frame at plate size is large
-        frames, writers = workers.frames, workers.writers
-        workers = (
-            Workers(frames, writers - 1) if writers > max(1, frames // 2) else Workers(max(1, frames - 1), writers)
-        )
-    return workers
+        if writers > max(1, frames // 2):
+            writers -= 1
+        else:
+            frames -= 1
+    return Workers(frames, writers, threads)
 
 
 def available_cores() -> int:
@@ -114,12 +121,10 @@ def available_cores() -> int:
 
 
 def set_torch_threads(workers: Workers) -> None:
-    """Give torch the cores that the frames in progress leave it, unless OMP_NUM_THREADS says how many.
-
-    Several frames at a time use more cores, and lose less, than several threads in each operation.
+    """Give torch its threads, unless OMP_NUM_THREADS says how many.
 
     Args:
         workers: How many frames are worked on at a time.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1 if workers.frames > 1 else max(1, available_cores() - 1))
+        torch.set_num_threads(workers.torch_threads)

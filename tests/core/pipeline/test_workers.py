@@ -27,7 +27,7 @@ def test_two_cores_work_as_they_always_did() -> None:
 
 
 def test_more_cores_work_on_more_frames() -> None:
-    frames = [planned(HD, cores, 256 * GIB).frames for cores in (2, 4, 8, 16, 64)]
+    frames = [planned(HD, cores, 256 * GIB).frames for cores in (2, 3, 8, 16, 64)]
     assert frames == sorted(set(frames))
     assert planned(HD, 16, 256 * GIB) == Workers(6, 8)
 
@@ -38,6 +38,18 @@ def test_the_memory_is_kept_unless_one_frame_at_a_time_exceeds_it(plate: tuple[i
     workers = planned(plate, 16, memory)
     needed = workers.bytes_needed(plate, SMALL if plate == SMALL else HALF_HD)
     assert needed <= memory or workers == Workers(1, 1)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 16])
+@pytest.mark.parametrize("memory", [GIB / 2, 256 * GIB])
+def test_torch_has_one_thread_as_it_rounds_by_their_number(cores: int, memory: float) -> None:
+    assert planned(HD, cores, memory).torch_threads == 1
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (16, 15)])
+def test_frames_that_wait_for_each_other_leave_the_cores_to_torch(cores: int, threads: int) -> None:
+    assert planned(HD, cores, 256 * GIB, recurrent=True).torch_threads == threads
+    assert planned(HD, cores, 256 * GIB, device=torch.device("cuda")).torch_threads == threads
 
 
 def test_more_memory_never_means_fewer_frames() -> None:
@@ -57,14 +69,17 @@ def test_no_memory_is_refused_in_one_line(memory: float) -> None:
         planned(HD, 16, memory)
 
 
-def test_torch_has_one_thread_if_several_frames_are_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_threads_of_torch_are_those_of_the_plan_unless_the_user_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = torch.get_num_threads()
     try:
         monkeypatch.setenv("OMP_NUM_THREADS", "2")
-        set_torch_threads(Workers(4, 4))
+        set_torch_threads(Workers(1, 1, before + 1))
         assert torch.get_num_threads() == before
         monkeypatch.delenv("OMP_NUM_THREADS")
-        set_torch_threads(Workers(4, 4))
-        assert torch.get_num_threads() == 1
+        for threads in (3, 1):
+            set_torch_threads(Workers(1, 1, threads))
+            assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
