@@ -66,6 +66,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("OCIO", raising=False)
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
+    monkeypatch.setenv("STCOLOR_WARM_UP", "0")
     return tmp_path / "state"
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "start",
     "state_folder",
     "stop",
+    "warm_up",
 ]
 
 _FRONT_END = "STCOLOR_FRONT_END"  # the core's variable for whose terms its messages use
@@ -232,11 +233,13 @@ class _Starts:
     Attributes:
         running: One item for each thread that is starting it now; a list needs no lock for this.
         failed: Whether the last start has failed, and no core has been found running since.
+        warmed_up: Whether a core was started, sought or stopped, so that none is started before it is needed.
     """
 
     def __init__(self) -> None:
         self.running: list[None] = []
         self.failed = False
+        self.warmed_up = False
 
 
 _starts = _Starts()
@@ -266,6 +269,20 @@ def _connect() -> Client:
 def start() -> Client:
     """Return a client of the running core; start one that outlives Nuke if none runs. CoreUnreachable if it fails."""
     return find() or _launch()
+
+
+def warm_up() -> None:
+    """Start a core before Colorize needs it, as that takes seconds: once in a Nuke, at the first node that is opened.
+
+    If it fails, Colorize tries again and says why. STCOLOR_WARM_UP=0 leaves the start to Colorize.
+    """
+    if _starts.warmed_up or os.environ.get("STCOLOR_WARM_UP") == "0":
+        return
+    _starts.warmed_up = True
+    try:
+        start()
+    except RefColorizeError:
+        _starts.failed = False
 
 
 def is_starting() -> bool:
@@ -311,6 +328,7 @@ def stop() -> None:
     Raises:
         RefColorizeError: If it does not stop within a minute.
     """
+    _starts.warmed_up = True  # the artist wants none now
     try:
         connection = Connection.read()
         connection.client().shutdown()

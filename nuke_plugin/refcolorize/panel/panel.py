@@ -59,6 +59,7 @@ class Panel(PanelActions):
         self._offered: tuple[str, ...] = ()  # the node and its versions on disk, when its knob last offered them
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
+        self._has_warmed_up = False
         self._refresh_timer, self._update_timer = QtCore.QTimer(self), QtCore.QTimer(self)
         self._refresh_timer.setInterval(_REFRESH_MILLISECONDS)
         self._update_timer.setInterval(_UPDATE_MILLISECONDS)
@@ -236,6 +237,9 @@ class Panel(PanelActions):
             self._error = "" if self._start_failed else self._error
             self._is_starting = self._start_failed = False
         self._snapshot = snapshot
+        if not self._has_warmed_up and self._node is not None and self._node.shot.keys:
+            self._has_warmed_up = True
+            self._link.warm_up_core()
         status = core_status(
             snapshot,
             is_wanted=wants_core(),

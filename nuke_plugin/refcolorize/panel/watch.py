@@ -123,6 +123,10 @@ class CoreLink:
         self._pause()
         self._run_in_thread(server.start)
 
+    def warm_up_core(self) -> None:
+        """Start the core before it is needed, unless this Nuke has done so before; a failure is not shown."""
+        self._run_in_thread(server.warm_up)
+
     def stop_core(self) -> None:
         """Stop the core. There are no updates of its state until that is done."""
         self._pause()
