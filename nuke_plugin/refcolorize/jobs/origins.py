@@ -53,7 +53,7 @@ def store_origin(client: Client, path: str, job: str) -> bool:
         job: The job's id.
 
     Returns:
-        Whether the core knows.
+        Whether the core knows; False too if files were written, or put back, while it looked.
 
     Raises:
         CoreUnreachable: If the core does not answer.
@@ -61,18 +61,19 @@ def store_origin(client: Client, path: str, job: str) -> bool:
     """
     version = Version(0, path, 0)
     shot = version.shot()
-    seen = Observation.make(version, shot)  # before the core looks: what is written meanwhile is not believed
-    answer = client.details(job)
-    if answer.get("fresh") is None or not seen.frames:
-        return False
     if not shot:  # a version that the page has made
-        version.store_shot(answer["shot"])
-        seen = Observation.make(version, answer["shot"])
         answer = client.details(job)
-        if answer["fresh"] is None:  # it runs again
+        if answer.get("fresh") is None or not Observation.make(version, shot).frames:
             return False
+        shot = answer["shot"]
+        version.store_shot(shot)
         _store_range(version, answer)
-    seen.store(answer)
+    before = Observation.make(version, shot)
+    answer = client.details(job)
+    is_known = answer.get("fresh") is not None and bool(before.frames)
+    if not is_known or Observation.make(version, shot) != before:
+        return False
+    before.store(answer)
     return True
 
 

@@ -112,6 +112,7 @@ def test_plates_that_were_only_touched_are_not_out_of_date_once_the_core_has_com
     assert "OUT OF DATE: since v001 was made, these have changed: working height" in comp.status
     comp.node["working_height"].setValue(height)
     freshness.follow_at_once(comp.node)
+    pump(until=lambda: not freshness._asking)
     changed = bytearray((comp.folder / "plate.1003.exr").read_bytes())
     changed[-1] ^= 1
     (comp.folder / "plate.1003.exr").write_bytes(changed)

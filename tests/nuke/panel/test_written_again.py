@@ -324,6 +324,30 @@ def has_question() -> bool:
     return bool(freshness._asking)
 
 
+class SlowCore:
+    """The core, which looks at the files some time after it was asked."""
+
+    def __init__(self, core: Any, meanwhile: Callable[[], object]) -> None:
+        self._core, self._meanwhile = core, meanwhile
+
+    def details(self, job: str) -> Any:
+        self._meanwhile()
+        return self._core.details(job)
+
+
+@pytest.mark.usefixtures("core")
+def test_plates_that_are_put_back_while_the_core_looks_are_not_told_as_changed(comp: Comp) -> None:
+    from refcolorize.core import server
+    from refcolorize.jobs.origins import store_origin
+
+    frames = (comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix()
+    restore = darken_plates(comp)
+    assert not store_origin(SlowCore(server.find(), restore), frames, job_of(comp))
+    assert not is_marked(look(comp))
+    assert store_origin(SlowCore(server.find(), bool), frames, job_of(comp))
+    assert not is_marked(look(comp))
+
+
 def test_a_preview_says_what_has_changed_since_it_was_made(comp: Comp) -> None:
     from refcolorize.jobs import render
     from refcolorize.node import keyframes
