@@ -134,7 +134,7 @@ def remove_overruled(weight: Plane, other: Mask, displacement: FlowField, trust:
     overruled[target[inside, 1], target[inside, 0]] = 1
     # pixels that no flow vector ends on lie between others
     closed = cv2.morphologyEx(overruled, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    grown = cv2.dilate(closed, np.ones((3, 3), np.uint8))
+    grown = np.asarray(cv2.dilate(closed, np.ones((3, 3), np.uint8)), np.uint8)
     rest = np.asarray(np.where(grown, 0, weight), np.float32)
     if not (grown.astype(bool) & (weight >= _LEAST_REACH)).any():
         return rest
