@@ -148,7 +148,7 @@ def fit(picture: Image, covered: Mask, plate: Plane, truth: Matrix) -> Result:
     else:
         error = corner_error(found.matrix, truth, covered)
         own, covered = found.sample(own), found.sample_inner_mask(covered)
-    cleaned = bool(covered.any()) and find_patch_damage(own, covered, plate) is not None
+    cleaned = bool(covered.any()) and find_patch_damage(own, covered, plate, moved=found is not None) is not None
     return Result(found is not None, cleaned, error)
 
 

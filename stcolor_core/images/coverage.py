@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core.arrays import Pixels, Plane
+from stcolor_core.arrays import Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.images.formats import HeaderSummary
@@ -14,7 +14,7 @@ from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.placement import Placement
 
-__all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply", "window_share"]
+__all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "window_share"]
 
 COVERED = 0.5  # from this alpha or mask on, a pixel counts as covered
 
@@ -32,17 +32,6 @@ def mask_plane(picture: Picture) -> Plane:
     if alpha is not None:
         return alpha
     return np.asarray(np.clip(plates.layer_pixels(picture).max(axis=-1), 0, 1), np.float32)
-
-
-def unpremultiply(pixels: Pixels, alpha: Plane) -> Pixels:
-    """Return pixels divided by their alpha where it is neither 0 nor 1.
-
-    Args:
-        pixels: Values of shape (H, W, C).
-        alpha: Alpha of shape (H, W), 0..1.
-    """
-    divisor = np.where(alpha < plates.ALPHA_STEP, 1, alpha)
-    return np.asarray(pixels / divisor[..., None], np.float32)
 
 
 def read_alpha_share(

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from stcolor_core.arrays import Plane
+from stcolor_core.arrays import Mask, Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.assembling import make_unfused
 from stcolor_core.method.footage import Footage
@@ -19,7 +19,6 @@ from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, re
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Refinement
 from stcolor_core.method.span_walk import SpanTask, SpanWalk
-from stcolor_core.method.tracking.flow import sample
 from stcolor_core.shots.spans import PatchWalk, Span
 
 __all__ = ["PatchCarrier", "PatchedFootage"]
@@ -33,6 +32,15 @@ class PatchedFootage(Footage, Protocol):
 
     def patch_keyframe(self, frame: int) -> Keyframe:
         """Return the patches at a frame as one keyframe with a weight.
+
+        Args:
+            frame: Frame number of the patches.
+        """
+
+    def patch_cover(self, frame: int) -> Mask:
+        """Return where the patches at a frame cover the plate at working size, shape (H, W), bool.
+
+        Every walk that passes the frame asks, so that it must cost little.
 
         Args:
             frame: Frame number of the patches.
@@ -128,10 +136,10 @@ class PatchCarrier:
         previous, previous_view, out_of_sight = reference.state, reference.view, 0
         for frame, view, (track,) in self._walk.walk_frames(task, reference, way, with_features=needed):
             trust = self._matching.track_trust(view, reference, track)
-            if frame in overruling and (other := footage.patch_keyframe(frame).weight) is not None:
-                weight = remove_overruled(weight, other, track.displacement, trust)
-            seen = (trust * sample(weight, track.displacement)).max() > _IN_SIGHT
-            out_of_sight = 0 if seen else out_of_sight + 1
+            if frame in overruling:
+                weight = remove_overruled(weight, footage.patch_cover(frame), track.displacement, trust)
+            seen, _ = find_reach(weight, [(trust, track.displacement)])
+            out_of_sight = 0 if (seen > _IN_SIGHT).any() else out_of_sight + 1
             if out_of_sight > _LONG_OUT_OF_SIGHT or not weight.any():
                 return
             if frame in needed:

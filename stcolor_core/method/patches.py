@@ -22,6 +22,7 @@ __all__ = ["PatchColor", "cover", "cut_to_reach", "find_reach", "remove_overrule
 
 _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
+_RIM, _RIM_SHARE = 3, 0.125  # px at 216 lines, and share of the root of a patch's area: how deep a rim is at most
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
 _LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
 _SAME = 10.0  # distance in a* and b* up to which a patch and the colour below it are about the same
@@ -113,24 +114,45 @@ def yield_to(patch: int, frame: int, keyframe: int | None) -> float:
     return 1 - x * x * (3 - 2 * x)
 
 
-def remove_overruled(weight: Plane, other: Plane, displacement: FlowField, trust: Plane) -> Plane:
+def remove_overruled(weight: Plane, other: Mask, displacement: FlowField, trust: Plane) -> Plane:
     """Return the weight of a patch without the places that another patch, farther along the walk, covers as well.
+
+    Of the same object painted twice, no two outlines are the same. What is left along them goes too, or a patch of
+    which nothing is left to see would be carried through the rest of its scene.
 
     Args:
         weight: Weight of the patch on its own frame, shape (H, W), 0..1.
-        other: Weight of the other patch on that patch's frame, shape (H, W), 0..1.
+        other: Where the other patch covers that patch's frame, shape (H, W), bool.
         displacement: From the other patch's frame to the patch's, shape (H, W, 2), px (x, y).
         trust: Trust in that flow, shape (H, W), 0..1.
     """
     height, width = weight.shape
-    y, x = np.nonzero((other > 0.5) & (trust > 0.5))
+    y, x = np.nonzero(other & (trust > 0.5))
     target = np.rint(np.stack([x, y], -1) + displacement[y, x]).astype(int)
     inside = ((target >= 0) & (target < [width, height])).all(axis=-1)
     overruled = np.zeros(weight.shape, np.uint8)
     overruled[target[inside, 1], target[inside, 0]] = 1
     # pixels that no flow vector ends on lie between others
     closed = cv2.morphologyEx(overruled, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    return np.asarray(np.where(cv2.dilate(closed, np.ones((3, 3), np.uint8)), 0, weight), np.float32)
+    grown = np.asarray(cv2.dilate(closed, np.ones((3, 3), np.uint8)), np.uint8)
+    rest = np.asarray(np.where(grown, 0, weight), np.float32)
+    if not (grown.astype(bool) & (weight >= _LEAST_REACH)).any():
+        return rest
+    return _without_rim(rest, weight, grown)
+
+
+def _without_rim(rest: Plane, weight: Plane, overruled: NDArray[np.uint8]) -> Plane:
+    """Return what is left of a weight without specks, and without areas of which all lies along what was overruled."""
+    area = float(weight.sum())
+    lines = rest.shape[0] / 216
+    depth = min(_RIM * lines, _RIM_SHARE * area**0.5)
+    solid = rest >= max(_LEAST_REACH, 0.5 * float(weight.max()))
+    apart = cv2.distanceTransform(np.asarray(1 - overruled, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) > depth
+    count, labels = cv2.connectedComponents((rest >= _LEAST_REACH).astype(np.uint8))
+    sizes, far = (np.bincount(labels[where], minlength=count) for where in (solid, solid & apart))
+    kept = (sizes >= min(_SPECK * lines**2, _SPECK_SHARE * area)) & (far > 0)
+    kept[0] = False
+    return np.asarray(np.where(kept[labels], rest, 0), np.float32)
 
 
 def find_reach(weight: Plane, flows: Iterable[tuple[Plane, FlowField]]) -> tuple[Plane, Plane]:

@@ -185,7 +185,7 @@ class FittedReferences:
             color, light = _relit(curve, color, light)
             lit = curve.apply(np.where(covered[..., None], lab, np.float32(0)))
             own = np.ascontiguousarray(roll_off(lit[..., 0]), np.float32)
-        tone = find_patch_damage(own, covered, lightness) if covered.any() else None
+        tone = find_patch_damage(own, covered, lightness, moved=alignment is not None) if covered.any() else None
         if tone is not None:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stcolor_core.arrays import Pixels, Plane
+from stcolor_core.arrays import Mask, Pixels, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
+from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header
@@ -95,6 +97,7 @@ class ShotFootage:
             warn_once=warn_once,
         )
         self._stills: list[Keyframe] | None = None
+        self._covers: dict[int, NDArray[np.uint8]] = {}
 
     def keep_plates(self, count: int) -> None:
         """Cache the last plates that were read: as many as are worked on at a time, so that none is read twice.
@@ -333,6 +336,23 @@ class ShotFootage:
         certainty = self._fitted.patch(frame).certainty
         instances = self.instances(frame)
         return Keyframe(self.lightness(frame), color.ab, instances, color.known, color.weight, certainty=certainty)
+
+    def patch_cover(self, frame: int) -> Mask:
+        """Return where the patches of a frame cover the plate, (H, W), bool, at working size. All are cached, as bits.
+
+        Args:
+            frame: The number of a frame with patches.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
+        """
+        height, width = self.working_size
+        if frame not in self._covers:
+            weight = self.patch(frame).resized(self.working_size).weight
+            assert weight is not None  # patches always have one
+            self._covers[frame] = np.packbits(weight > COVERED, axis=-1)
+        return np.unpackbits(self._covers[frame], axis=-1, count=width).astype(bool).reshape(height, width)
 
     def has_matte(self, frame: int) -> bool:
         """Return whether a matte is given for a frame, and tracking uses it.

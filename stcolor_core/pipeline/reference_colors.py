@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core.arrays import Image, Plane
+from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
-from stcolor_core.images.color import roll_off
-from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
+from stcolor_core.images.alpha_use import AlphaUse, divided, find_alpha_use
+from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.coverage import COVERED, mask_plane
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.images.placement import Placement
@@ -28,8 +29,7 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["ReferenceColors"]
 
-_SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
-_CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
+_FLOATING = ("half", "float", "double")  # pixel types whose values may be above 1
 _COLORFUL_SHARE, _COLORLESS = 95, 3.0  # per cent and C*, as in `ColorPipe.is_grey`
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 
@@ -72,9 +72,9 @@ class ReferenceColors:
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         self._warn_of_broken(label, picture, frame=frame)
         pixels = plates.layer_pixels(picture)
-        if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
-            pixels = unpremultiply(pixels, alpha)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        if alpha is not None:
+            pixels = divided(pixels, alpha, self._alpha_use(pixels, alpha, picture, pipe, frame), pipe)
         lab = pipe.lab(pixels)
         own = self._known_color(lab, picture, label, frame=frame, covered=alpha)
         # L* takes the place of a* and b*, as both must be placed on the canvas
@@ -141,30 +141,35 @@ class ReferenceColors:
             weight = weight * color.known
         return KnownColor(color.ab, weight > 0, np.asarray(weight, np.float32))
 
-    def _is_premultiplied(self, reference: ReferencePicture, frame: int, picture: Picture, alpha: Plane) -> bool:
-        """Return whether colour was multiplied by alpha, by which of the two explains the plate's lightness better.
-
-        If neither does, EXR is premultiplied and other files are not, as their formats say.
-        """
-        soft = (alpha > _SOFT_ALPHA[0]) & (alpha < _SOFT_ALPHA[1])
-        by_format = picture.file_format == "openexr"
-        if not soft.any():
-            return by_format
-        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
-        pixels = plates.layer_pixels(picture)
-        both = [roll_off(pipe.lightness(values)) for values in (pixels, unpremultiply(pixels, alpha))]
-        # the two kinds of lightness take the place of a* and b*, as both must be placed on the canvas
-        placed = KnownColor(np.stack(both, -1), soft).aligned_to(
-            picture, display=self._plate.display, canvas=self._plate.canvas
+    def _alpha_use(self, pixels: Pixels, alpha: Plane, picture: Picture, pipe: ColorPipe, frame: int) -> AlphaUse:
+        """Return how the colour of a frame's reference was multiplied by its alpha."""
+        sound = alpha if picture.broken is None else np.where(picture.broken, np.float32(0), alpha)
+        return find_alpha_use(
+            pixels,
+            sound,
+            pipe,
+            plate=self._plate_beneath(picture, frame),
+            integer=picture.pixel_type not in _FLOATING,
+            usual="linear" if picture.file_format == "openexr" else "straight",
         )
-        compared = np.ones(placed.ab.shape[:2], bool) if placed.known is None else placed.known
-        if not compared.any():
-            return by_format
-        lightness = self._plate.frame(frame).lightness[compared]
-        straight, premultiplied = (float(np.abs(placed.ab[compared, i] - lightness).mean()) for i in (0, 1))
-        if max(straight, premultiplied) < _CLEARLY * min(straight, premultiplied):
-            return by_format
-        return premultiplied < straight
+
+    def _plate_beneath(self, picture: Header, frame: int) -> Plane:
+        """Return L* of the plate at each pixel of a picture's data window, (H, W), 0..100; NaN beyond the plate."""
+        display, canvas = self._plate.display, self._plate.canvas
+        scale = picture.display_window[2] / display[2], picture.display_window[3] / display[3]
+        x, y = (round((canvas[i] - display[i]) * scale[i]) + picture.display_window[i] for i in (0, 1))
+        width, height = (max(1, round(canvas[2 + i] * scale[i])) for i in (0, 1))
+        lightness = resize(self._plate.frame(frame).lightness, (height, width))
+        left, top, columns, rows = picture.data_window
+        beneath = np.full((rows, columns), np.nan, np.float32)
+        across, down = (
+            np.intersect1d(np.arange(start, start + count), np.arange(first, first + size))
+            for start, count, first, size in ((left, columns, x, width), (top, rows, y, height))
+        )
+        if len(across) and len(down):
+            inside = np.s_[down[0] - y : down[-1] + 1 - y, across[0] - x : across[-1] + 1 - x]
+            beneath[down[0] - top : down[-1] + 1 - top, across[0] - left : across[-1] + 1 - left] = lightness[inside]
+        return beneath
 
     def _require_aspect(self, label: str, picture: Header, *, remedy: str) -> None:
         if not has_aspect_of(picture.display_window, self._plate.display):

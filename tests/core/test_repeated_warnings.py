@@ -31,7 +31,7 @@ def test_what_comes_together_is_one_line_at_once() -> None:
         warnings.take(of(frame, " has no colour."))
     assert printed == []
     warnings.take(LOOK)
-    assert printed == ["Each of the references 1001, 1003-1005 has no colour."]
+    assert printed == ["Each of the references 1001, 1003-1005 (p.####.exr) has no colour."]
 
 
 def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
@@ -42,13 +42,37 @@ def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
         warnings.take(LOOK)
     assert printed == ["Reference 1001 (p.1001.exr): its compression or grain cleaned."]
     warnings.close()
-    assert printed[1:] == ["Each of the references 1002-1150: its compression or grain cleaned."]
+    assert printed[1:] == ["Each of the references 1002-1150 (p.####.exr): its compression or grain cleaned."]
 
 
-def test_lines_that_differ_in_their_measures_alone_are_one() -> None:
-    moves = [(1, "2.9", "1.012"), (2, "10.1", "0.998"), (3, "3.5", "1.004")]
-    told = lines(*(of(frame, f": moved by {px} px and scaled by {scale} to fit.") for frame, px, scale in moves))
-    assert told == ["Each of the references 1-3: moved by 2.9 to 10.1 px and scaled by 0.998 to 1.012 to fit."]
+MOVES = [(1, "2.9", "1.012"), (2, "10.1", "0.998"), (3, "3.5", "1.004")]
+
+
+def moved(frame: int, px: str, scale: str) -> Event:
+    return of(frame, f": moved by {px} px and scaled by {scale} to fit.")
+
+
+def test_lines_that_differ_in_their_measures_are_told_one_by_one_in_the_order_of_the_frames() -> None:
+    expected = [moved(*move).message for move in MOVES]
+    assert lines(*(moved(*move) for move in reversed(MOVES))) == expected
+
+
+def test_of_many_the_least_and_the_largest_measures_are_told_and_where_the_largest_is() -> None:
+    rest = [moved(frame, "5.0", "1.000") for frame in range(4, 30, 2)]
+    events = [*(moved(*move) for move in MOVES), *rest]
+    assert len(lines(*events)) == len(events) == 16
+    more = [moved(frame, "5.0", "1.000") for frame in range(30, 40)]
+    assert lines(*events, *more) == [
+        "Each of the references 1-4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30-39 (p.#.exr): moved by 2.9 to "
+        "10.1 px (at 2) and scaled by 0.998 to 1.012 (at 1) to fit."
+    ]
+
+
+def test_files_of_no_one_pattern_are_named_each() -> None:
+    events = [of(5, ": cleaned.", name="hat"), of(7, ": cleaned.", name="coat")]
+    assert lines(*events) == [event.message for event in events]
+    numbered = [of(frame, ": cleaned.", name="v2/hat") for frame in (2, 7)]
+    assert lines(*numbered) == ["Each of the references 2, 7 (v2/hat.#.exr): cleaned."]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +90,6 @@ def test_what_is_not_the_same_stays_apart_and_in_order(events: tuple[Event, ...]
 
 
 def test_a_file_with_brackets_in_its_name_is_no_part_of_the_line() -> None:
-    assert lines(of(1, ": cleaned.", name="a (1) of (2)"), of(2, ": cleaned.", name="b)")) == [
-        "Each of the references 1-2: cleaned."
+    assert lines(*(of(frame, ": cleaned.", name="a (b) of (c)") for frame in (1, 2))) == [
+        "Each of the references 1-2 (a (b) of (c).#.exr): cleaned."
     ]

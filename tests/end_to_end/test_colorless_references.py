@@ -109,9 +109,8 @@ def test_the_command_line_names_all_unpainted_keyframes_in_one_line(
         black_reference(shot, frame)
     assert shot.colorize() == 0
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "has no colour" in line]
-    assert line.startswith(
-        f"stcolor: Each of the references {FIRST}-{FIRST + 2} has no colour: what it colours stays grey"
-    )
+    assert line.startswith(f"stcolor: Each of the references {FIRST}-{FIRST + 2} (")
+    assert "####.exr) has no colour: what it colours stays grey" in line
 
 
 def test_a_run_that_colours_nothing_ends_with_that_and_asks_for_the_keyframe_to_be_painted(

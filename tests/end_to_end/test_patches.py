@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +21,8 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline import digest
+from stcolor_core.pipeline.events import Reporter
+from stcolor_core.pipeline.reference_colors import ReferenceColors
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -217,6 +221,37 @@ def test_several_patches_on_one_frame_and_a_later_one_that_says_otherwise(shot: 
     assert 60 > between[0] > between[1] > 0  # from yellow to white
     for index in range(1, COUNT):
         np.testing.assert_allclose(mean(index, 1), green, atol=8)
+
+
+def test_what_a_patch_costs_does_not_grow_with_the_patches_of_the_shot(
+    make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot = make_shot(crossing(20), references=(FIRST,))
+    given = []
+    for index in range(1, 20, 2):
+        alpha = soft_mask(shot, index)
+        write_exr(shot.folder / f"{index}.exr", painted(shot, index) * alpha[..., None], alpha)
+        given += ["--reference", f"{FIRST + index}={shot.folder / str(index)}.exr"]
+    read, visited = Counter[int](), Counter[int]()
+    read_color, report_look = ReferenceColors.read, Reporter.report_look
+
+    def count_read(self: ReferenceColors, *args: Any, **kwargs: Any) -> Any:
+        read[args[1]] += 1
+        return read_color(self, *args, **kwargs)
+
+    def count_visit(self: Reporter, frame: int, *, patch: int | None = None) -> None:
+        if patch is not None:
+            visited[patch] += 1
+        report_look(self, frame, patch=patch)
+
+    monkeypatch.setattr(ReferenceColors, "read", count_read)
+    monkeypatch.setattr(Reporter, "report_look", count_visit)
+    assert shot.colorize(*OPTIONS, *given, "--memory", "0.01") == 0  # one frame at a time on any machine
+    del read[FIRST]  # the whole keyframe
+    assert len(read) == len(visited) == 10
+    assert max(read.values()) <= 4, read  # each pass over a patch fits it once, however many others pass it
+    # each reaches as far as the next ones, and the frames that are read ahead
+    assert max(visited.values()) <= 12, visited
 
 
 def test_a_patch_on_the_frame_of_a_whole_keyframe_lies_over_it(shot: ShotOnDisk) -> None:

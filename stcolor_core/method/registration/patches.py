@@ -42,6 +42,8 @@ _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
 _OTHER_TONE, _LEFT_BY_CURVE = 1.5, 0.25
 _SAME_PICTURE = 0.15  # misfit: another tone leaves 0.02 to 0.08
 _OVERHANGING = 0.6  # certainty of colour that is likely to lie beside what it is of
+_DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
+_OF_RESAMPLING = 0.13  # of a patch's detail: what moving an exact one leaves at most, where grain and JPEG leave more
 _PERCENTILES = (1, 10, 25, 50, 75, 90, 99)  # of L*, between which a patch's tone is compared with the plate's
 
 
@@ -152,7 +154,7 @@ def find_patch_curve(lab: Image, covered: Mask, lightness: Plane) -> Tone | None
     return curve if difference(curve.apply(own), lightness, covered) <= _LEFT_BY_CURVE * before else None
 
 
-def find_patch_damage(light: Plane, covered: Mask, lightness: Plane) -> Curve | None:
+def find_patch_damage(light: Plane, covered: Mask, lightness: Plane, *, moved: bool = False) -> Curve | None:
     """Return the tone of a patch that shows what the plate shows, with grain or compression that the plate lacks.
 
     Args:
@@ -160,6 +162,7 @@ def find_patch_damage(light: Plane, covered: Mask, lightness: Plane) -> Curve | 
             nothing.
         covered: Where it covers the plate, shape (H, W), bool.
         lightness: L* of the plate frame, shape (H, W), 0..100.
+        moved: Whether the patch was moved onto the plate, which leaves it softer and a part of a pixel off.
 
     Returns:
         L* of the patch (first row) at some points and the plate's (second row), between which its light is
@@ -171,7 +174,30 @@ def find_patch_damage(light: Plane, covered: Mask, lightness: Plane) -> Curve | 
     if affine_alignment_misfit(np.eye(2, 3), lightness, own, covered) > _MOST_MISFIT:
         return None  # painted by hand, or of something else
     curve = np.stack([np.percentile(plane[covered], _PERCENTILES) for plane in (own, lightness)])
-    return curve if is_damaged(match_tone(own, curve), lightness, covered) else None
+    matched = match_tone(own, curve)
+    if not is_damaged(matched, lightness, covered) or (moved and _is_resampled(matched, lightness, covered)):
+        return None
+    return curve
+
+
+def _is_resampled(light: Plane, lightness: Plane, known: Mask) -> bool:
+    """Return whether the plate's own detail, softened and moved by less than a pixel, is nearly all that a patch has.
+
+    Of the grain of film that leaves more than the eye takes for grain, though it is the plate's.
+    """
+    inner = cv2.erode(known.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    if not inner.any():
+        return False
+    softer = [cv2.GaussianBlur(lightness, (0, 0), sigma) for sigma in (0.7, 1.5, 3.0)]
+    slopes = [cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=1) for order in ((1, 0), (0, 1))]
+    curves = [cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=3) for order in ((2, 0), (0, 2), (1, 1))]
+    planes = (np.where(known, plane, np.float32(0)) for plane in (light, lightness, *softer, *slopes, *curves))
+    own, *basis = (
+        (plane - cv2.GaussianBlur(plane, (0, 0), _DETAIL_SIGMA))[inner].astype(np.float64) for plane in planes
+    )
+    columns = np.stack(basis, axis=1)
+    unexplained = own - columns @ np.linalg.lstsq(columns, own, rcond=None)[0]
+    return bool(np.median(np.abs(unexplained)) < _OF_RESAMPLING * np.median(np.abs(own)))
 
 
 def match_tone(light: Plane, curve: Curve) -> Plane:

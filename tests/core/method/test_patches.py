@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -121,10 +122,48 @@ def test_a_trusted_flow_to_an_uncovered_place_leaves_nothing_to_the_next_flow() 
 
 
 def test_a_patch_ends_where_a_later_one_covers_the_same_surface() -> None:
-    weight, other = plane(0), plane(0)
+    weight, other = plane(0), np.zeros(SIZE, bool)
     weight[2:10, 4:16] = 1
-    other[2:10, 10:20] = 1  # on its frame the surface lies 6 px to the right
+    other[2:10, 10:20] = True  # on its frame the surface lies 6 px to the right
     displacement = np.full((*SIZE, 2), (-6, 0), np.float32)
     left = remove_overruled(weight, other, displacement, plane(1))
     assert not left[2:10, 4:14].any() and (left[3:9, 15] == 1).all()
     np.testing.assert_array_equal(remove_overruled(weight, other, displacement, plane(0.2)), weight)
+
+
+def square(top: int, left: int, side: int, *, size: tuple[int, int] = (216, 384)) -> np.ndarray:
+    """Return the weight of a square with a soft edge."""
+    weight = np.zeros(size, np.float32)
+    weight[top : top + side, left : left + side] = 1
+    return cv2.blur(weight, (3, 3))
+
+
+def remainder(weight: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return what is left of a patch beyond another one, of a surface that rests and is seen well."""
+    still = np.zeros((*weight.shape, 2), np.float32)
+    return remove_overruled(weight, other > 0.5, still, np.ones_like(weight))
+
+
+@pytest.mark.parametrize("side", [8, 20, 80])
+def test_of_an_object_painted_twice_nothing_is_left_along_its_outline(side: int) -> None:
+    first = square(60, 100, side)
+    inner = min(3, round(side * 0.05))
+    for second in (first, square(60 + inner, 100 + inner, side - 2 * inner), square(61, 99, side)):
+        assert not remainder(first, second).any()
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_what_the_other_patch_does_not_cover_is_left(strength: float) -> None:
+    button, strap = square(80, 120, 8), np.zeros((216, 384), np.float32)
+    strap[100:103, 180:240] = 1
+    shirt = square(60, 100, 80)
+    first = strength * np.maximum(shirt, strap)
+    left = remainder(first, np.where(button > 0, 0, shirt))  # without the button, which lies on the shirt
+    np.testing.assert_array_equal(left[82:86, 122:126], first[82:86, 122:126])
+    np.testing.assert_array_equal(left[100:103, 190:240], first[100:103, 190:240])
+    half = square(60, 100, 80)
+    half[:, 140:] = 0
+    assert (remainder(first, half)[66:134, 145:174] == strength).all()
+    apart = strength * square(60, 250, 12)
+    left, seen = remainder(np.maximum(first, apart), shirt)[:, 245:270], apart[:, 245:270]
+    np.testing.assert_array_equal(left, np.where(seen < 0.05, 0, seen))  # less would be no reach

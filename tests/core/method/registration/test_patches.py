@@ -119,6 +119,23 @@ def colored(light: np.ndarray = PLATE) -> np.ndarray:
     return np.dstack([light, 25 * across, 20 + 15 * across])
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("offset", [(0.3, 0.2), (-0.25, 0.3)])
+def test_an_exact_patch_of_film_that_was_moved_is_not_taken_for_one_with_grain(
+    seed: int, offset: tuple[float, float]
+) -> None:
+    noise = np.random.default_rng(seed).normal(size=(2, HEIGHT, WIDTH)).astype(np.float32)
+    film, covered = PLATE + 3 * cv2.GaussianBlur(noise[0], (0, 0), 0.8), box(20, 50, 70, 90)
+    size = WIDTH, HEIGHT
+    place = np.array([[1.0, 0, offset[0]], [0, 1, offset[1]]])
+    # as after a move that is a part of a pixel off
+    found = cv2.warpAffine(film, place, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    assert find_patch_damage(patch(covered, found), covered, film) is not None
+    assert find_patch_damage(patch(covered, found), covered, film, moved=True) is None
+    grainy = found + 1.5 * noise[1]
+    assert find_patch_damage(patch(covered, grainy), covered, film, moved=True) is not None
+
+
 @pytest.mark.parametrize(("gain", "gamma"), [(1.0, 1.6), (1.0, 0.7), (0.75, 1.0)])
 def test_a_tone_curve_of_a_patch_is_undone(gain: float, gamma: float) -> None:
     covered, whole = box(20, 40, 60, 90), colored()
