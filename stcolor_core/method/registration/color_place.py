@@ -12,13 +12,14 @@ the other one explains. So a new place must explain most of what the own one doe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Mask, Plane
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
+from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import Alignment, find_alignment
 from stcolor_core.method.registration.edges import (
@@ -35,6 +36,8 @@ from stcolor_core.method.registration.edges import (
 
 __all__ = ["ColorPlace", "find_color_place"]
 
+AnyPlanes = TypeVar("AnyPlanes", Edges, Mask)
+
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
 _SIMPLER = 0.04  # of the fit, that a map must add to that of a simpler one
@@ -48,9 +51,13 @@ _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are anothe
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
 _AGREED = 0.5  # of the root mean square of what the tiles gain by a map: their mean, at least
 _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
-# Colours that fit no better than by so many deviations of chance do not follow the plate's edges, and what is right of
-# them then, near edges and elsewhere.
-_BY_CHANCE = 1.5
+# Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
+# edges, and what is right of them then, near edges and elsewhere.
+_BY_CHANCE, _UNLIKE = 1.5, 0.025
+_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+_DARKEST, _LIGHTEST = 2 / 255 / 12.92, 0.985  # linear light of a channel: of 2 and 253 levels of 255
+_LEAST_COUNTED = 0.1  # of what is known
+_FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
 
 
@@ -102,41 +109,53 @@ _OF_A_FRAME = _Proof(
 
 
 def find_color_place(
-    ab: Chroma,
+    lab: Image,
     known: Mask | None,
     *,
     frame: int,
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
+    relit: Chroma | None = None,
 ) -> ColorPlace:
     """Return where the colours of a keyframe belong.
 
     Args:
-        ab: a* and b* of the keyframe, which has the plate's L*, shape (H, W, 2).
+        lab: The keyframe in CIELAB as it came, whose luminance is the plate's or nearly, shape (H, W, 3).
         known: Where its colour is known, shape (H, W), bool; None for everywhere.
         frame: The frame's number.
         others: The frames that it may show instead.
         lightness_of: Returns the L* of a plate frame, shape (H, W), 0..100. Called for the other frames only if the
             colours do not fit this one.
+        relit: Its a* and b* in the plate's light, shape (H, W, 2); None if it came in that.
     """
     own = lightness_of(frame)
     lines = min(_LINES, len(own))
     size = (lines, max(1, round(own.shape[1] * lines / len(own))))
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
-    small = resize(ab, size)
-    if _are_one_color(small[inside], _ALL):
+    given = resize(lab, size)
+    small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
+    counted = _within_frame(inside & ~_is_clipped(given))
+    if counted.sum() < _LEAST_COUNTED * inside.sum() or _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
-    colors = color_edges(small, inside)
     target = lightness_edges(resize(own, size))
+    at_place = _within(target, counted)
+    # As programs lay them over L* or over luma, and have edges by themselves in the other space: the fewer of both.
+    all_edges, colors = min(
+        (
+            (edges, _within(edges, counted))
+            for edges in (color_edges(each, inside) for each in (small, _code_differences(given)))
+        ),
+        key=lambda both: correlate(at_place, both[1]),
+    )
     if not colors.any() or _are_soft(colors):
         return ColorPlace(frame)
-    maps, gain = find_similarity(target, colors, _FARTHEST * lines)
+    maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
     if not maps and gain < _WORTH:
         return ColorPlace(frame)
-    best, alignment = correlate(_within(target, inside), colors), None
-    for moved in [*maps, *_affine_map(target, colors, inside)] if maps else []:
-        there, covered = moved.sample(colors), moved.sample_mask(inside)
+    best, alignment = correlate(at_place, colors), None
+    for moved in [*maps, *_affine_map(target, colors, counted)] if maps else []:
+        there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
         fit = correlate(_within(target, covered), _within(there, covered))
         least = best if alignment is None else (1 + _SIMPLER) * best
         own_edges = moved.sample(target)
@@ -146,14 +165,76 @@ def find_color_place(
             and _belongs(there, own_edges, target, covered, _OF_A_MAP)
         ):
             best, alignment = fit, moved
-    edges = {other: _within(lightness_edges(resize(lightness_of(other), size)), inside) for other in others}
-    fits = {other: correlate(each, colors) for other, each in edges.items()}
-    shown = max(fits, key=lambda other: fits[other], default=frame)
-    if shown != frame and fits[shown] > best and _belongs(colors, target, edges[shown], inside, _OF_A_FRAME):
+    least = _fit_of(all_edges, target, inside, alignment)
+    shown = _shown_frame(all_edges, target, _within_frame(inside), least, others, lightness_of)
+    if shown is not None:
         return ColorPlace(shown)
-    if alignment is None and not (_are_one_color(small[inside], _MOST) or _follow(colors, _within(target, inside))):
-        return ColorPlace(frame, certainty=resize(_certainty(colors), ab.shape[:2]))
-    return ColorPlace(frame, alignment)
+    if alignment is not None or _are_one_color(small[counted], _MOST):
+        return ColorPlace(frame, alignment)
+    if _follow(colors, at_place):
+        return ColorPlace(frame)
+    return ColorPlace(frame, certainty=resize(_certainty(colors), own.shape))
+
+
+def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
+    """Return the correlation of the edges of colours, moved or not, with those of their own frame."""
+    if alignment is not None:
+        colors, inside = alignment.sample(colors), alignment.sample_mask(inside)
+    inside = _within_frame(inside)
+    return correlate(_within(target, inside), _within(colors, inside))
+
+
+def _shown_frame(
+    colors: Edges,
+    target: Edges,
+    inside: Mask,
+    least: float,
+    others: Iterable[int],
+    lightness_of: Callable[[int], Plane],
+) -> int | None:
+    """Return the other frame to which colours belong; None if it is their own.
+
+    Args:
+        colors: The edges of the colours, shape (H, W, 2).
+        target: Those of L* of their own frame.
+        inside: What counts, shape (H, W), bool. What is clipped does, too: where it is depends on the frame.
+        least: Correlation that another frame's edges must exceed.
+        others: The other frames.
+        lightness_of: Returns the L* of a plate frame.
+    """
+    colors, target = _within(colors, inside), _within(target, inside)
+    edges = {each: _within(lightness_edges(resize(lightness_of(each), inside.shape)), inside) for each in others}
+    fits = {each: correlate(of_plate, colors) for each, of_plate in edges.items()}
+    shown = max(fits, key=lambda each: fits[each], default=None)
+    if shown is None or fits[shown] <= least:
+        return None
+    return shown if _belongs(colors, target, edges[shown], inside, _OF_A_FRAME) else None
+
+
+def _is_clipped(lab: Image) -> Mask:
+    """Return where some channel of a picture, in CIELAB, is at an end of what files hold, and beside it.
+
+    There colour depends on lightness, so that even another picture's has edges where the plate has.
+    """
+    linear = lab_to_linear(lab)
+    ends = ((linear < _DARKEST) | (linear > _LIGHTEST)).any(axis=-1)
+    return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def _code_differences(lab: Image) -> Chroma:
+    """Return red and blue without luma, in per cent of sRGB codes, of a picture in CIELAB, shape (H, W, 2).
+
+    A mode that keeps luma, and Y'CbCr, leave these as they were, but not a* and b*, which then have the plate's edges.
+    """
+    codes = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+    return np.asarray(100 * (codes - (codes @ _LUMA)[..., None])[..., ::2], np.float32)
+
+
+def _within_frame(planes: AnyPlanes) -> AnyPlanes:
+    """Return planes, shape (H, W) or (H, W, C), that are 0 at the picture's border, where all edges run along it."""
+    result = np.zeros_like(planes)
+    result[_FRAME:-_FRAME, _FRAME:-_FRAME] = planes[_FRAME:-_FRAME, _FRAME:-_FRAME]
+    return result
 
 
 def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignment]:
@@ -231,7 +312,9 @@ def _follow(colors: Edges, target: Edges) -> bool:
     """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
     fit, spread, _ = _fit(colors, target)
     energy, _, elsewhere = _fit(colors, colors)
-    return fit > _BY_CHANCE * spread or elsewhere > _REPEATED * energy
+    if elsewhere > _REPEATED * energy:
+        return True
+    return fit > _BY_CHANCE * spread and correlate(colors, target) > _UNLIKE
 
 
 def _certainty(colors: Edges) -> Plane:
