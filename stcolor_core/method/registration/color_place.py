@@ -50,6 +50,9 @@ _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from whi
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
 _AGREED = 0.5  # of the root mean square of what the tiles gain by a map: their mean, at least
+_IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
+_EMPTY = 0.1  # of all edges
+_PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
 _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
 # edges, and what is right of them then, near edges and elsewhere.
@@ -102,7 +105,7 @@ class _Proof(NamedTuple):
     alike: float
 
 
-_OF_A_MAP = _Proof(by_chance=3.2, fit=0.1, own_share=0.6, own_fit=0.78, alike=1.0)
+_OF_A_MAP = _Proof(by_chance=4.5, fit=0.1, own_share=0.6, own_fit=0.78, alike=1.0)
 _OF_A_FRAME = _Proof(
     by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, alike=0.9
 )  # one of ten fits well by chance more often
@@ -138,42 +141,78 @@ def find_color_place(
     if counted.sum() < _LEAST_COUNTED * inside.sum() or _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
     target = lightness_edges(resize(own, size))
-    at_place = _within(target, counted)
-    # As programs lay them over L* or over luma, and have edges by themselves in the other space: the fewer of both.
-    all_edges, colors = min(
-        (
-            (edges, _within(edges, counted))
-            for edges in (color_edges(each, inside) for each in (small, _code_differences(given)))
-        ),
-        key=lambda both: correlate(at_place, both[1]),
-    )
-    if not colors.any() or _are_soft(colors):
+    found = _search(target, color_edges(small, inside), counted)
+    if found is None:
         return ColorPlace(frame)
-    maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
-    maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
-    if not maps and gain < _WORTH:
+    if not found.is_in_doubt and relit is None:
         return ColorPlace(frame)
-    best, alignment = correlate(at_place, colors), None
-    for moved in [*maps, *_affine_map(target, colors, counted)] if maps else []:
-        there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
-        fit = correlate(_within(target, covered), _within(there, covered))
-        least = best if alignment is None else (1 + _SIMPLER) * best
-        own_edges = moved.sample(target)
-        if (
-            fit > least
-            and _tiles_agree(there, own_edges, target, covered)
-            and _belongs(there, own_edges, target, covered, _OF_A_MAP)
-        ):
-            best, alignment = fit, moved
-    least = _fit_of(all_edges, target, inside, alignment)
-    shown = _shown_frame(all_edges, target, _within_frame(inside), least, others, lightness_of)
+    # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
+    searched = [found]
+    over_luma = color_edges(_code_differences(given), inside)
+    if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
+        searched += [each for each in [_search(target, over_luma, counted)] if each is not None]
+    colors = searched[-1].colors
+    alignment = next((each.alignment for each in reversed(searched) if each.alignment is not None), None)
+    least = _fit_of(colors, target, inside, alignment)
+    shown = _shown_frame(colors, target, _within_frame(inside), least, others, lightness_of)
     if shown is not None:
         return ColorPlace(shown)
     if alignment is not None or _are_one_color(small[counted], _MOST):
         return ColorPlace(frame, alignment)
-    if _follow(colors, at_place):
+    if all(_follow(_within(each.colors, counted), _within(target, counted)) for each in searched):
         return ColorPlace(frame)
-    return ColorPlace(frame, certainty=resize(_certainty(colors), own.shape))
+    return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted)), own.shape))
+
+
+class _Search(NamedTuple):
+    """What was found of where the edges of colours lie.
+
+    Attributes:
+        colors: The edges, shape (H, W, 2).
+        own_fit: Their correlation with those of L* where they are.
+        is_in_doubt: Whether some place may fit better.
+        alignment: The map to where they belong; None if none is proved.
+    """
+
+    colors: Edges
+    own_fit: float
+    is_in_doubt: bool
+    alignment: Alignment | None
+
+
+def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
+    """Return by which map the edges of colours fit those of L*; None if they are too soft to tell.
+
+    Args:
+        target: The edges of L*, shape (H, W, 2).
+        all_colors: Those of the colours, of the same shape.
+        counted: What counts, shape (H, W), bool.
+    """
+    colors, lines = _within(all_colors, counted), len(target)
+    if not colors.any() or _are_soft(colors):
+        return None
+    maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
+    maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
+    own_fit = best = correlate(_within(target, counted), colors)
+    alignment, is_better = None, False
+
+    def try_map(moved: Alignment) -> None:
+        nonlocal best, alignment, is_better
+        there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
+        fit = correlate(_within(target, covered), _within(there, covered))
+        is_better |= fit > own_fit
+        if fit <= (best if alignment is None else (1 + _SIMPLER) * best):
+            return
+        own_edges = moved.sample(target)
+        if _tiles_agree(there, own_edges, target, covered) and _belongs(there, own_edges, target, covered, _OF_A_MAP):
+            best, alignment = fit, moved
+
+    for moved in maps:
+        try_map(moved)
+    if is_better:  # a layer may be stretched too, which takes long to find
+        for moved in _affine_map(target, colors, counted):
+            try_map(moved)
+    return _Search(all_colors, own_fit, bool(maps) or gain >= _WORTH, alignment)
 
 
 def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
@@ -260,10 +299,21 @@ def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
 
 
 def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
-    """Return whether most of the picture gains by a map, and not a few tiles alone; arguments as of `_belongs`."""
-    gain = (_within(colors, inside) * (new - own)).sum(axis=-1)
-    tiles = cv2.resize(gain, TILES[::-1], interpolation=cv2.INTER_AREA)
-    return float(tiles.mean()) >= _AGREED * float(np.sqrt(np.square(tiles).mean()))
+    """Return whether most of the picture gains by a map, and each half of it; arguments as of `_belongs`."""
+    colors = _within(colors, inside)
+    gain, energy = (
+        cv2.resize(each.sum(axis=-1), TILES[::-1], interpolation=cv2.INTER_AREA)
+        for each in (colors * (new - own), colors * colors)
+    )
+    rows, columns = (side // 2 for side in TILES)
+    halves = [np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:]]
+    usual = float(gain.sum() / max(energy.sum(), 1e-9))
+    every_half = all(
+        gain[half].sum() >= _IN_EACH_HALF * usual * energy[half].sum()
+        for half in halves
+        if energy[half].sum() > _EMPTY * energy.sum()
+    )
+    return every_half and float(gain.mean()) >= _AGREED * float(np.sqrt(np.square(gain).mean()))
 
 
 def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof) -> bool:
