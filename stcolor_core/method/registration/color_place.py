@@ -49,17 +49,18 @@ _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
-_AGREED = 0.5  # of the root mean square of what the tiles gain by a map: their mean, at least
+_AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
 _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
-# edges, and what is right of them then, near edges and elsewhere.
+# edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
+_BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
 _LUMA = np.array([0.3, 0.59, 0.11], np.float32)
-_DARKEST, _LIGHTEST = 2 / 255 / 12.92, 0.985  # linear light of a channel: of 2 and 253 levels of 255
-_LEAST_COUNTED = 0.1  # of what is known
+_AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
+_LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
 
@@ -95,6 +96,7 @@ class _Proof(NamedTuple):
         fit: Correlation of the edges there, at least.
         own_share: How much of the fit the own place explains, as a share of what the new one does, at most.
         own_fit: Or its fit, as a share of the fit of the new one, at most.
+        most_own_fit: This share, in either case.
         alike: Correlation of the two places' edges, at most.
     """
 
@@ -102,13 +104,14 @@ class _Proof(NamedTuple):
     fit: float
     own_share: float
     own_fit: float
+    most_own_fit: float
     alike: float
 
 
-_OF_A_MAP = _Proof(by_chance=4.5, fit=0.1, own_share=0.6, own_fit=0.78, alike=1.0)
-_OF_A_FRAME = _Proof(
-    by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, alike=0.9
-)  # one of ten fits well by chance more often
+_OF_A_MAP = _Proof(by_chance=4.5, fit=0.1, own_share=0.6, own_fit=0.78, most_own_fit=0.88, alike=1.0)
+_OF_A_CLEAR_MAP = _OF_A_MAP._replace(most_own_fit=1.0)
+# One of ten frames fits well by chance more often.
+_OF_A_FRAME = _Proof(by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, most_own_fit=1.0, alike=0.9)
 
 
 def find_color_place(
@@ -138,9 +141,10 @@ def find_color_place(
     given = resize(lab, size)
     small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
     counted = _within_frame(inside & ~_is_clipped(given))
-    if counted.sum() < _LEAST_COUNTED * inside.sum() or _are_one_color(small[counted], _ALL):
+    if _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
-    target = lightness_edges(resize(own, size))
+    light = resize(own, size)
+    target = lightness_edges(light)
     found = _search(target, color_edges(small, inside), counted)
     if found is None:
         return ColorPlace(frame)
@@ -148,7 +152,8 @@ def find_color_place(
         return ColorPlace(frame)
     # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
     searched = [found]
-    over_luma = color_edges(_code_differences(given), inside)
+    # The plate's L* takes the place of their own, whose grain would be theirs.
+    over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
     if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
         searched += [each for each in [_search(target, over_luma, counted)] if each is not None]
     colors = searched[-1].colors
@@ -159,9 +164,10 @@ def find_color_place(
         return ColorPlace(shown)
     if alignment is not None or _are_one_color(small[counted], _MOST):
         return ColorPlace(frame, alignment)
-    if all(_follow(_within(each.colors, counted), _within(target, counted)) for each in searched):
+    target = _within(target, counted)
+    if all(_follow(_within(each.colors, counted), target) for each in searched):
         return ColorPlace(frame)
-    return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted)), own.shape))
+    return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
 
 
 class _Search(NamedTuple):
@@ -181,7 +187,7 @@ class _Search(NamedTuple):
 
 
 def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
-    """Return by which map the edges of colours fit those of L*; None if they are too soft to tell.
+    """Return by which map the edges of colours fit those of L*; None if they are too soft, or too few count, to tell.
 
     Args:
         target: The edges of L*, shape (H, W, 2).
@@ -189,7 +195,8 @@ def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
         counted: What counts, shape (H, W), bool.
     """
     colors, lines = _within(all_colors, counted), len(target)
-    if not colors.any() or _are_soft(colors):
+    energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
+    if energy <= _LEAST_COUNTED * of_all or _are_soft(all_colors):  # what counts alone has harder borders
         return None
     maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
@@ -204,7 +211,9 @@ def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
         if fit <= (best if alignment is None else (1 + _SIMPLER) * best):
             return
         own_edges = moved.sample(target)
-        if _tiles_agree(there, own_edges, target, covered) and _belongs(there, own_edges, target, covered, _OF_A_MAP):
+        agreement = _agreement(there, own_edges, target, covered)
+        proof = _OF_A_CLEAR_MAP if agreement >= _CLEARLY_AGREED else _OF_A_MAP
+        if agreement >= _AGREED and _belongs(there, own_edges, target, covered, proof):
             best, alignment = fit, moved
 
     for moved in maps:
@@ -251,12 +260,12 @@ def _shown_frame(
 
 
 def _is_clipped(lab: Image) -> Mask:
-    """Return where some channel of a picture, in CIELAB, is at an end of what files hold, and beside it.
+    """Return where some channel of a picture, in CIELAB, is at an end of what files of 8 bits hold, and beside it.
 
     There colour depends on lightness, so that even another picture's has edges where the plate has.
     """
     linear = lab_to_linear(lab)
-    ends = ((linear < _DARKEST) | (linear > _LIGHTEST)).any(axis=-1)
+    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
     return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
@@ -298,8 +307,11 @@ def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
     return bool(np.percentile(apart, share) < _EVEN)
 
 
-def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
-    """Return whether most of the picture gains by a map, and each half of it; arguments as of `_belongs`."""
+def _agreement(colors: Edges, own: Edges, new: Edges, inside: Mask) -> float:
+    """Return the mean of what the tiles gain by a map, as a share of its root mean square; arguments as of `_belongs`.
+
+    It is 0 if some half of the picture does not gain, and 1 if all tiles gain alike.
+    """
     colors = _within(colors, inside)
     gain, energy = (
         cv2.resize(each.sum(axis=-1), TILES[::-1], interpolation=cv2.INTER_AREA)
@@ -313,7 +325,7 @@ def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
         for half in halves
         if energy[half].sum() > _EMPTY * energy.sum()
     )
-    return every_half and float(gain.mean()) >= _AGREED * float(np.sqrt(np.square(gain).mean()))
+    return float(gain.mean()) / max(float(np.sqrt(np.square(gain).mean())), 1e-9) if every_half else 0.0
 
 
 def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof) -> bool:
@@ -338,7 +350,7 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
     # What each place explains by itself: least squares of both at once.
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
     is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
-    return bool(alike <= proof.alike and fit_own < fit_new and is_proved)
+    return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
 
 
 def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
@@ -367,8 +379,11 @@ def _follow(colors: Edges, target: Edges) -> bool:
     return fit > _BY_CHANCE * spread and correlate(colors, target) > _UNLIKE
 
 
-def _certainty(colors: Edges) -> Plane:
+def _certainty(colors: Edges, target: Edges) -> Plane:
     """Return how certain colours are that do not follow the plate's edges, shape (H, W), 0..1."""
+    _, spread, elsewhere = _fit(colors, target)
+    if elsewhere <= _BY_CHANCE_ELSEWHERE * spread:
+        return np.full(colors.shape[:2], _OF_ANOTHER_PICTURE, np.float32)
     edges = (np.linalg.norm(colors, axis=-1) > _EDGE).astype(np.uint8)
     near = cv2.dilate(edges, np.ones((_EDGE_PX, _EDGE_PX), np.uint8))
     return np.where(near > 0, np.float32(_NEAR_EDGES), np.float32(_ELSEWHERE))

@@ -114,10 +114,11 @@ def test_a_small_turn_and_scale_are_undone(angle: float, scale: float) -> None:
 
 def test_colours_that_lie_far_beside_stay_and_count_less() -> None:
     lightness, true = PAN[3]
-    ab = np.roll(true, (20, 30), axis=(0, 1))
+    ab = np.roll(true, (12, 16), axis=(0, 1))
     found = register(lightness, ab, 3)
     assert found.frame == 3 and not found.changes_pixels
-    assert found.certainty is not None and found.certainty.shape == (HEIGHT, WIDTH) and found.certainty.max() < 1
+    assert found.certainty is not None and found.certainty.shape == (HEIGHT, WIDTH)
+    assert found.certainty.min() > 0.6 and found.certainty.max() < 0.9  # most surfaces are larger than the slip
     assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
@@ -127,6 +128,7 @@ def test_noise_is_not_moved_but_told(seed: int) -> None:
     for sigma in (0, 1, 2):
         found = register(PAN[3][0], 4 * cv2.GaussianBlur(noise, (0, 0), sigma) if sigma else noise, 3)
         assert found.frame == 3 and found.alignment is None and found.certainty is not None
+        assert found.certainty.max() < 0.5  # it fits nowhere
         assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
