@@ -145,7 +145,7 @@ def find_color_place(
         return ColorPlace(frame)
     light = resize(own, size)
     target = lightness_edges(light)
-    found = _search(target, color_edges(small, inside), counted)
+    found = _search(target, color_edges(small, inside), inside, counted)
     if found is None:
         return ColorPlace(frame)
     if not found.is_in_doubt and relit is None:
@@ -155,7 +155,7 @@ def find_color_place(
     # The plate's L* takes the place of their own, whose grain would be theirs.
     over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
     if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
-        searched += [each for each in [_search(target, over_luma, counted)] if each is not None]
+        searched += [each for each in [_search(target, over_luma, inside, counted)] if each is not None]
     colors = searched[-1].colors
     alignment = next((each.alignment for each in reversed(searched) if each.alignment is not None), None)
     least = _fit_of(colors, target, inside, alignment)
@@ -186,13 +186,14 @@ class _Search(NamedTuple):
     alignment: Alignment | None
 
 
-def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
+def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _Search | None:
     """Return by which map the edges of colours fit those of L*; None if they are too soft, or too few count, to tell.
 
     Args:
         target: The edges of L*, shape (H, W, 2).
         all_colors: Those of the colours, of the same shape.
-        counted: What counts, shape (H, W), bool.
+        inside: Where they are known, shape (H, W), bool.
+        counted: What counts of that.
     """
     colors, lines = _within(all_colors, counted), len(target)
     energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
@@ -219,7 +220,7 @@ def _search(target: Edges, all_colors: Edges, counted: Mask) -> _Search | None:
     for moved in maps:
         try_map(moved)
     if is_better:  # a layer may be stretched too, which takes long to find
-        for moved in _affine_map(target, colors, counted):
+        for moved in _affine_map(target, all_colors, inside):
             try_map(moved)
     return _Search(all_colors, own_fit, bool(maps) or gain >= _WORTH, alignment)
 
