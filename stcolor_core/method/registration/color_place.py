@@ -156,6 +156,8 @@ def find_color_place(
     over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
     if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
         searched += [each for each in [_search(target, over_luma, inside, counted)] if each is not None]
+    if not any(each.is_in_doubt for each in searched):
+        return ColorPlace(frame)
     colors = searched[-1].colors
     alignment = next((each.alignment for each in reversed(searched) if each.alignment is not None), None)
     least = _fit_of(colors, target, inside, alignment)
