@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image
-from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import srgb_decode, srgb_encode
 
 KEY = 5  # index of the keyframe in a clip
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of the luminance of Rec.709
@@ -25,7 +25,7 @@ def warped(picture: Image, matrix: Sequence[Sequence[float]]) -> Image:
         picture: Display RGB, (H, W, 3), 0..1.
         matrix: Maps a position (x, y) in the result, px from the centre, to its position in `picture`.
     """
-    return np.clip(_resampled(picture, about_centre(matrix, picture.shape[:2])), 0, 1)
+    return np.clip(resampled(picture, about_centre(matrix, picture.shape[:2])), 0, 1)
 
 
 def about_centre(matrix: Sequence[Sequence[float]], size: tuple[int, int]) -> Matrix:
@@ -41,7 +41,13 @@ def about_centre(matrix: Sequence[Sequence[float]], size: tuple[int, int]) -> Ma
     return full
 
 
-def _resampled(picture: Image, matrix: Matrix) -> Image:
+def resampled(picture: Image, matrix: Matrix) -> Image:
+    """Return the picture moved by a matrix; what is outside repeats the border.
+
+    Args:
+        picture: Any planes, (H, W, C).
+        matrix: 2 x 3, maps a position (x, y) in the result to its position in `picture`.
+    """
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=how, borderMode=cv2.BORDER_REPLICATE))
 
@@ -74,10 +80,15 @@ def rotate(picture: Image, degrees: float) -> Image:
         picture: Display RGB, (H, W, 3), 0..1.
         degrees: Angle, counter-clockwise.
     """
-    return warped(picture, _turn(degrees))
+    return warped(picture, turn(degrees))
 
 
-def _turn(degrees: float) -> Sequence[Sequence[float]]:
+def turn(degrees: float) -> Sequence[Sequence[float]]:
+    """Return the 2 x 3 matrix of a turn.
+
+    Args:
+        degrees: Angle, counter-clockwise.
+    """
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return [[c, -s, 0], [s, c, 0]]
 
@@ -244,79 +255,4 @@ DAMAGES: dict[str, Damage] = {
     "red slipped": on_key(partial(slip_red, x=3.0, y=-1.0)),
     "BGR": on_key(lambda picture: picture[..., ::-1]),
     "decoded twice": on_key(lambda picture: srgb_decode(picture).astype(np.float32)),
-}
-
-
-def slipped(lab: Image, matrix: Sequence[Sequence[float]]) -> Image:
-    """Return a picture whose a*, b* lie beside its L*, which stays: a layer of colour that slipped.
-
-    Args:
-        lab: CIELAB, (H, W, 3).
-        matrix: Maps a position (x, y) in the result, px from the centre, to its position in `lab`.
-    """
-    return np.dstack([lab[..., :1], _resampled(lab[..., 1:], about_centre(matrix, lab.shape[:2]))])
-
-
-def _coarse(ab: Image, factor: int, how: int) -> Image:
-    height, width = ab.shape[:2]
-    small = cv2.resize(ab, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=how))
-
-
-def _of_jpeg(lab: Image, quality: int) -> Image:
-    """Return a*, b* as JPEG with chroma at half size gives them back."""
-    return np.asarray(linear_to_lab(srgb_decode(jpeg(np.clip(lab_to_srgb(lab), 0, 1), quality)))[..., 1:])
-
-
-def _in_few_colors(ab: Image, colors: int, sigma: float, softness: float) -> Image:
-    """Return a*, b* as painted by hand in a few flat colours, with borders that follow the surfaces roughly."""
-    rough = np.asarray(cv2.GaussianBlur(ab, (0, 0), sigma)).reshape(-1, 2)
-    cv2.setRNGSeed(1)
-    _, label, centre = cv2.kmeans(rough, colors, None, (3, 20, 0.5), 2, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-    return np.asarray(cv2.GaussianBlur(centre[label[:, 0]].reshape(ab.shape), (0, 0), softness))
-
-
-def _sepia(lab: Image) -> Image:
-    return np.dstack([0.06 * lab[..., 0] + 1, 0.2 * lab[..., 0] + 2])
-
-
-def _noise(lab: Image) -> Image:
-    """Return a*, b* of a grey picture that hold nothing but noise."""
-    return np.random.default_rng(0).normal(0, 3, (*lab.shape[:2], 2)).astype(np.float32)
-
-
-# Where colours lie beside their luminance, px at the height at which they are measured, and true colours in ways to
-# give them that are not exact.
-SLIPS: dict[str, Sequence[Sequence[float]]] = {
-    **{
-        f"slipped by {length} px at {degrees}": [
-            [1, 0, length * np.cos(np.radians(degrees))],
-            [0, 1, length * np.sin(np.radians(degrees))],
-        ]
-        for length in (2, 3, 5, 8, 15)
-        for degrees in (0, 100, 215)
-    },
-    "scaled by 1 %": [[1 / 1.01, 0, 0], [0, 1 / 1.01, 0]],
-    "turned by 0.5 degrees": _turn(0.5),
-}
-TRUE_COLORS: dict[str, Callable[[Image], Image]] = {
-    "exact": lambda lab: lab[..., 1:],
-    "JPEG 85": lambda lab: _of_jpeg(lab, 85),
-    "JPEG 60": lambda lab: _of_jpeg(lab, 60),
-    **{
-        f"blurred, sigma {sigma}": lambda lab, sigma=sigma: cv2.GaussianBlur(lab[..., 1:], (0, 0), sigma)
-        for sigma in (1, 2, 4)
-    },
-    "half size": lambda lab: _coarse(lab[..., 1:], 2, cv2.INTER_LINEAR),
-    "quarter size": lambda lab: _coarse(lab[..., 1:], 4, cv2.INTER_LINEAR),
-    "quarter size, blocks": lambda lab: _coarse(lab[..., 1:], 4, cv2.INTER_NEAREST),
-    "an eighth of the size": lambda lab: _coarse(lab[..., 1:], 8, cv2.INTER_LINEAR),
-    "saturation 0.4": lambda lab: 0.4 * lab[..., 1:],
-    "saturation 1.6": lambda lab: 1.6 * lab[..., 1:],
-    "sepia": _sepia,
-    "3 flat colours": lambda lab: _in_few_colors(lab[..., 1:], 3, 3, 0.7),
-    "5 flat colours": lambda lab: _in_few_colors(lab[..., 1:], 5, 2, 0.7),
-    "8 flat colours": lambda lab: _in_few_colors(lab[..., 1:], 8, 1, 0.7),
-    "4 flat colours, soft": lambda lab: _in_few_colors(lab[..., 1:], 4, 3, 2),
-    "noise": _noise,
 }

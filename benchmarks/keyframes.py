@@ -14,11 +14,13 @@ Colours one frame of each clip from a keyframe of each other clip, given as its 
 by chance differs from pair to pair, so the row "other shot", which has one pair for each clip, says little about the
 confidence; all pairs together say more.
 
-    PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR --slips [--half even]
+    PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR --slips [--half even] [--saved float]
 
-Gives keyframes whose luminance is the plate's own and whose colours lie beside it, or are true but soft, coarse,
-compressed or painted flat. Prints how many are moved, put back within a pixel (in 90 % of the frame) and told, and how
-many of their own frame's pixels are right, as they came and as used, beside the confidence. Nothing is carried.
+Gives keyframes whose luminance is the plate's own, or nearly, and whose colours lie beside it or are of another
+picture; and true ones that are soft, coarse, compressed or painted flat. They are saved as 8-bit sRGB unless asked
+otherwise. Prints how many are moved, put back within a pixel (in 90 % of the frame) and told that their colours lie
+elsewhere, and how many of their own frame's pixels are right, as they came and as used, beside the confidence. Names on
+stderr the true ones that are moved or told about. Nothing is carried.
 """
 
 from __future__ import annotations
@@ -31,17 +33,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from keyframe_damage import DAMAGES, KEY, SLIPS, TRUE_COLORS, WEIGHTS, Matrix, about_centre, slipped
-from numpy.typing import NDArray
+from keyframe_damage import DAMAGES, KEY, WEIGHTS
+from keyframe_slips import FAR, measure_slips
 
 from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
 from stcolor_core.images import plates
-from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
-from stcolor_core.method.registration import find_neighbours, find_registration
-from stcolor_core.method.registration.alignment import Alignment
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Plate, Reference
@@ -202,56 +202,6 @@ def measure_pairs(clips: dict[str, list[Image]]) -> None:
                 )
 
 
-def measure_slips(clips: dict[str, list[Image]]) -> None:
-    """Register keyframes whose colours lie beside the plate's edges, and true ones, and print a line for each kind.
-
-    Args:
-        clips: Display RGB of each frame, (H, W, 3), 0..1, by the clip's name.
-    """
-    print("| keyframes | n | moved | another frame | within 1 px | told | right as given, as used | confidence |")
-    print("|---" * 8 + "|")
-    sums: dict[str, NDArray[np.float64]] = {}
-    for frames in clips.values():
-        labs = [np.asarray(linear_to_lab(srgb_decode(picture)), np.float32) for picture in frames]
-        lab, size = labs[KEY], labs[KEY].shape[:2]
-        given = {name: (slipped(lab, matrix), about_centre(matrix, size)) for name, matrix in SLIPS.items()}
-        for name, color_of in TRUE_COLORS.items():
-            given[name] = np.dstack([lab[..., :1], color_of(lab)]).astype(np.float32), np.eye(2, 3)
-        for name, (keyframe, place) in given.items():
-            found = find_registration(
-                keyframe,
-                None,
-                frame=KEY,
-                others=find_neighbours(KEY, range(FRAMES)),
-                lightness_of=lambda index, labs=labs: np.ascontiguousarray(labs[index][..., 0]),  # type: ignore[misc]
-            )
-            shown = KEY if found.frame is None else found.frame
-            used, _ = found.apply(keyframe, None, np.ascontiguousarray(labs[shown][..., 0]))
-            rights = [
-                within_threshold(frames[index], lab_to_srgb(np.dstack([labs[index][..., :1], picture[..., 1:]]))).mean()
-                for index, picture in ((KEY, keyframe), (shown, used))
-            ]
-            sure = 1.0 if found.certainty is None else float(found.certainty.mean())
-            moved = found.alignment is not None
-            back = moved and _apart(found.alignment, place, size) <= 1
-            told = bool(found.describe(KEY, lines=size[0]))
-            row = np.array([1, moved, shown != KEY, back, told, *rights, sure], np.float64)
-            sums[name.split(" at ")[0]] = sums.get(name.split(" at ")[0], np.zeros(8)) + row
-    for name, (count, *counts, before, after, sure) in sums.items():
-        cells = [f"{cell:.0f}" for cell in (count, *counts)]
-        right = f"{before / count:.3f}, {after / count:.3f} | {sure / count:.3f}"
-        print(f"| {name} | {' | '.join(cells)} | {right} |", flush=True)
-
-
-def _apart(alignment: Alignment | None, place: Matrix, size: tuple[int, int]) -> float:
-    """Return how far colours are from their place once moved, px, in 90 % of the picture."""
-    y, x = np.mgrid[: size[0] : 8, : size[1] : 8].reshape(2, -1)
-    position = np.stack([x, y, np.ones_like(x)]).astype(np.float64)
-    moved = position[:2] if alignment is None else alignment.at(size).matrix @ position
-    there = place @ np.vstack([moved, position[2]])
-    return float(np.percentile(np.linalg.norm(there - position[:2], axis=0), 90))
-
-
 def pool(parts: Iterable[Reliability], *, into: Reliability) -> None:
     """Add the pixels of several reliability diagrams to one.
 
@@ -264,13 +214,16 @@ def pool(parts: Iterable[Reliability], *, into: Reliability) -> None:
         into.correct = into.correct + part.correct
 
 
-def read_clips(dataset: Path, names: Sequence[str] | None, lines: int = 216) -> dict[str, list[Image]]:
-    """Read the first `FRAMES` frames of each clip.
+def read_clips(
+    dataset: Path, names: Sequence[str] | None, lines: int = 216, count: int = FRAMES
+) -> dict[str, list[Image]]:
+    """Read the first frames of each clip.
 
     Args:
         dataset: A folder of clips, laid out as DAVIS is.
         names: The clips to read; None for all.
         lines: Height of the frames in px.
+        count: How many frames.
 
     Returns:
         Display RGB of each frame, (H, W, 3), 0..1, by the clip's name.
@@ -280,7 +233,7 @@ def read_clips(dataset: Path, names: Sequence[str] | None, lines: int = 216) -> 
         width, height = sequence.native_size
         size = (round(lines * width / height / 2) * 2, lines)
         sized = replace(sequence, masks=None, size=size)
-        clips[sequence.name] = [sized.rgb(index) for index in range(FRAMES)]
+        clips[sequence.name] = [sized.rgb(index) for index in range(count)]
     return clips
 
 
@@ -336,6 +289,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=216, help="height of plate and keyframe in px (%(default)s)")
     parser.add_argument("--pairs", action="store_true", help="a keyframe of each other clip, given as this one's")
     parser.add_argument("--slips", action="store_true", help="colours beside their luminance, and true ones")
+    parser.add_argument("--saved", choices=("8-bit", "float"), default="8-bit", help="how keyframes are; for --slips")
     parser.add_argument("--half", choices=("even", "odd"), help="every second clip; for --slips")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
@@ -343,9 +297,11 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    clips = read_clips(options.dataset, options.clips, options.lines)
+    count = KEY + FAR + 1 if options.slips else FRAMES
+    clips = read_clips(options.dataset, options.clips, options.lines, count)
     if options.slips:
-        measure_slips(dict(list(clips.items())[("even", "odd").index(options.half) :: 2]) if options.half else clips)
+        names = list(clips)[("even", "odd").index(options.half) :: 2] if options.half else list(clips)
+        measure_slips(clips, names, bits=options.saved == "8-bit")
         return
     if options.pairs:
         measure_pairs(clips)

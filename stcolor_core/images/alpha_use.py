@@ -31,10 +31,8 @@ _COMPARED = 20_000  # soft pixels, drawn evenly
 _FARTHEST = 60.0  # in CIELAB; a larger distance says no more
 _ROUNDED = 1.5 / 255  # by which a channel of 8 bits that was multiplied by alpha may exceed it
 _TOO_BRIGHT = 0.05  # share of the soft pixels that exceed it by more; others may be stray
-_EVEN, _ALIKE = (
-    0.5,
-    0.5,
-)  # L*, deviation of what has no texture; correlation of a picture that shows what the plate does
+_EVEN = 0.5  # L*, deviation of what has no texture
+_ALIKE = 0.5  # correlation of a picture that shows what the plate does
 _SOLID = 0.98  # quantile of the alpha that counts as the largest, so that stray pixels do not
 
 

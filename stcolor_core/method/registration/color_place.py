@@ -12,13 +12,14 @@ the other one explains. So a new place must explain most of what the own one doe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Mask, Plane
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
+from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import Alignment, find_alignment
 from stcolor_core.method.registration.edges import (
@@ -35,6 +36,8 @@ from stcolor_core.method.registration.edges import (
 
 __all__ = ["ColorPlace", "find_color_place"]
 
+AnyPlanes = TypeVar("AnyPlanes", Edges, Mask)
+
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
 _SIMPLER = 0.04  # of the fit, that a map must add to that of a simpler one
@@ -46,11 +49,19 @@ _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
 _CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
-_AGREED = 0.5  # of the root mean square of what the tiles gain by a map: their mean, at least
+_AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
+_IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
+_EMPTY = 0.1  # of all edges
+_PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
 _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
-# Colours that fit no better than by so many deviations of chance do not follow the plate's edges, and what is right of
-# them then, near edges and elsewhere.
-_BY_CHANCE = 1.5
+# Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
+# edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
+_BY_CHANCE, _UNLIKE = 1.5, 0.025
+_BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
+_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+_AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
+_LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
+_FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
 
 
@@ -85,6 +96,7 @@ class _Proof(NamedTuple):
         fit: Correlation of the edges there, at least.
         own_share: How much of the fit the own place explains, as a share of what the new one does, at most.
         own_fit: Or its fit, as a share of the fit of the new one, at most.
+        most_own_fit: This share, in either case.
         alike: Correlation of the two places' edges, at most.
     """
 
@@ -92,68 +104,188 @@ class _Proof(NamedTuple):
     fit: float
     own_share: float
     own_fit: float
+    most_own_fit: float
     alike: float
 
 
-_OF_A_MAP = _Proof(by_chance=3.2, fit=0.1, own_share=0.6, own_fit=0.78, alike=1.0)
-_OF_A_FRAME = _Proof(
-    by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, alike=0.9
-)  # one of ten fits well by chance more often
+_OF_A_MAP = _Proof(by_chance=4.5, fit=0.1, own_share=0.6, own_fit=0.78, most_own_fit=0.88, alike=1.0)
+_OF_A_CLEAR_MAP = _OF_A_MAP._replace(most_own_fit=1.0)
+# One of ten frames fits well by chance more often.
+_OF_A_FRAME = _Proof(by_chance=5.0, fit=0.14, own_share=0.4, own_fit=0.0, most_own_fit=1.0, alike=0.9)
 
 
 def find_color_place(
-    ab: Chroma,
+    lab: Image,
     known: Mask | None,
     *,
     frame: int,
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
+    relit: Chroma | None = None,
 ) -> ColorPlace:
     """Return where the colours of a keyframe belong.
 
     Args:
-        ab: a* and b* of the keyframe, which has the plate's L*, shape (H, W, 2).
+        lab: The keyframe in CIELAB as it came, whose luminance is the plate's or nearly, shape (H, W, 3).
         known: Where its colour is known, shape (H, W), bool; None for everywhere.
         frame: The frame's number.
         others: The frames that it may show instead.
         lightness_of: Returns the L* of a plate frame, shape (H, W), 0..100. Called for the other frames only if the
             colours do not fit this one.
+        relit: Its a* and b* in the plate's light, shape (H, W, 2); None if it came in that.
     """
     own = lightness_of(frame)
     lines = min(_LINES, len(own))
     size = (lines, max(1, round(own.shape[1] * lines / len(own))))
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
-    small = resize(ab, size)
-    if _are_one_color(small[inside], _ALL):
+    given = resize(lab, size)
+    small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
+    counted = _within_frame(inside & ~_is_clipped(given))
+    if _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
-    colors = color_edges(small, inside)
-    target = lightness_edges(resize(own, size))
-    if not colors.any() or _are_soft(colors):
+    light = resize(own, size)
+    target = lightness_edges(light)
+    found = _search(target, color_edges(small, inside), inside, counted)
+    if found is None:
         return ColorPlace(frame)
-    maps, gain = find_similarity(target, colors, _FARTHEST * lines)
-    maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
-    if not maps and gain < _WORTH:
+    if not found.is_in_doubt and relit is None:
         return ColorPlace(frame)
-    best, alignment = correlate(_within(target, inside), colors), None
-    for moved in [*maps, *_affine_map(target, colors, inside)] if maps else []:
-        there, covered = moved.sample(colors), moved.sample_mask(inside)
-        fit = correlate(_within(target, covered), _within(there, covered))
-        least = best if alignment is None else (1 + _SIMPLER) * best
-        own_edges = moved.sample(target)
-        if (
-            fit > least
-            and _tiles_agree(there, own_edges, target, covered)
-            and _belongs(there, own_edges, target, covered, _OF_A_MAP)
-        ):
-            best, alignment = fit, moved
-    edges = {other: _within(lightness_edges(resize(lightness_of(other), size)), inside) for other in others}
-    fits = {other: correlate(each, colors) for other, each in edges.items()}
-    shown = max(fits, key=lambda other: fits[other], default=frame)
-    if shown != frame and fits[shown] > best and _belongs(colors, target, edges[shown], inside, _OF_A_FRAME):
+    # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
+    searched = [found]
+    # The plate's L* takes the place of their own, whose grain would be theirs.
+    over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
+    if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
+        searched += [each for each in [_search(target, over_luma, inside, counted)] if each is not None]
+    if not any(each.is_in_doubt for each in searched):
+        return ColorPlace(frame)
+    colors = searched[-1].colors
+    alignment = next((each.alignment for each in reversed(searched) if each.alignment is not None), None)
+    least = _fit_of(colors, target, inside, alignment)
+    shown = _shown_frame(colors, target, _within_frame(inside), least, others, lightness_of)
+    if shown is not None:
         return ColorPlace(shown)
-    if alignment is None and not (_are_one_color(small[inside], _MOST) or _follow(colors, _within(target, inside))):
-        return ColorPlace(frame, certainty=resize(_certainty(colors), ab.shape[:2]))
-    return ColorPlace(frame, alignment)
+    if alignment is not None or _are_one_color(small[counted], _MOST):
+        return ColorPlace(frame, alignment)
+    target = _within(target, counted)
+    if all(_follow(_within(each.colors, counted), target) for each in searched):
+        return ColorPlace(frame)
+    return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
+
+
+class _Search(NamedTuple):
+    """What was found of where the edges of colours lie.
+
+    Attributes:
+        colors: The edges, shape (H, W, 2).
+        own_fit: Their correlation with those of L* where they are.
+        is_in_doubt: Whether some place may fit better.
+        alignment: The map to where they belong; None if none is proved.
+    """
+
+    colors: Edges
+    own_fit: float
+    is_in_doubt: bool
+    alignment: Alignment | None
+
+
+def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _Search | None:
+    """Return by which map the edges of colours fit those of L*; None if they are too soft, or too few count, to tell.
+
+    Args:
+        target: The edges of L*, shape (H, W, 2).
+        all_colors: Those of the colours, of the same shape.
+        inside: Where they are known, shape (H, W), bool.
+        counted: What counts of that.
+    """
+    colors, lines = _within(all_colors, counted), len(target)
+    energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
+    if energy <= _LEAST_COUNTED * of_all or _are_soft(all_colors):  # what counts alone has harder borders
+        return None
+    maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
+    maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
+    own_fit = best = correlate(_within(target, counted), colors)
+    alignment, is_better = None, False
+
+    def try_map(moved: Alignment) -> None:
+        nonlocal best, alignment, is_better
+        there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
+        fit = correlate(_within(target, covered), _within(there, covered))
+        is_better |= fit > own_fit
+        if fit <= (best if alignment is None else (1 + _SIMPLER) * best):
+            return
+        own_edges = moved.sample(target)
+        agreement = _agreement(there, own_edges, target, covered)
+        proof = _OF_A_CLEAR_MAP if agreement >= _CLEARLY_AGREED else _OF_A_MAP
+        if agreement >= _AGREED and _belongs(there, own_edges, target, covered, proof):
+            best, alignment = fit, moved
+
+    for moved in maps:
+        try_map(moved)
+    if is_better:  # a layer may be stretched too, which takes long to find
+        for moved in _affine_map(target, all_colors, inside):
+            try_map(moved)
+    return _Search(all_colors, own_fit, bool(maps) or gain >= _WORTH, alignment)
+
+
+def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
+    """Return the correlation of the edges of colours, moved or not, with those of their own frame."""
+    if alignment is not None:
+        colors, inside = alignment.sample(colors), alignment.sample_mask(inside)
+    inside = _within_frame(inside)
+    return correlate(_within(target, inside), _within(colors, inside))
+
+
+def _shown_frame(
+    colors: Edges,
+    target: Edges,
+    inside: Mask,
+    least: float,
+    others: Iterable[int],
+    lightness_of: Callable[[int], Plane],
+) -> int | None:
+    """Return the other frame to which colours belong; None if it is their own.
+
+    Args:
+        colors: The edges of the colours, shape (H, W, 2).
+        target: Those of L* of their own frame.
+        inside: What counts, shape (H, W), bool. What is clipped does, too: where it is depends on the frame.
+        least: Correlation that another frame's edges must exceed.
+        others: The other frames.
+        lightness_of: Returns the L* of a plate frame.
+    """
+    colors, target = _within(colors, inside), _within(target, inside)
+    edges = {each: _within(lightness_edges(resize(lightness_of(each), inside.shape)), inside) for each in others}
+    fits = {each: correlate(of_plate, colors) for each, of_plate in edges.items()}
+    shown = max(fits, key=lambda each: fits[each], default=None)
+    if shown is None or fits[shown] <= least:
+        return None
+    return shown if _belongs(colors, target, edges[shown], inside, _OF_A_FRAME) else None
+
+
+def _is_clipped(lab: Image) -> Mask:
+    """Return where some channel of a picture, in CIELAB, is at an end of what files of 8 bits hold, and beside it.
+
+    There colour depends on lightness, so that even another picture's has edges where the plate has.
+    """
+    linear = lab_to_linear(lab)
+    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
+    return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def _code_differences(lab: Image) -> Chroma:
+    """Return red and blue without luma, in per cent of sRGB codes, of a picture in CIELAB, shape (H, W, 2).
+
+    A mode that keeps luma, and Y'CbCr, leave these as they were, but not a* and b*, which then have the plate's edges.
+    """
+    codes = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+    return np.asarray(100 * (codes - (codes @ _LUMA)[..., None])[..., ::2], np.float32)
+
+
+def _within_frame(planes: AnyPlanes) -> AnyPlanes:
+    """Return planes, shape (H, W) or (H, W, C), that are 0 at the picture's border, where all edges run along it."""
+    result = np.zeros_like(planes)
+    result[_FRAME:-_FRAME, _FRAME:-_FRAME] = planes[_FRAME:-_FRAME, _FRAME:-_FRAME]
+    return result
 
 
 def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignment]:
@@ -178,11 +310,25 @@ def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
     return bool(np.percentile(apart, share) < _EVEN)
 
 
-def _tiles_agree(colors: Edges, own: Edges, new: Edges, inside: Mask) -> bool:
-    """Return whether most of the picture gains by a map, and not a few tiles alone; arguments as of `_belongs`."""
-    gain = (_within(colors, inside) * (new - own)).sum(axis=-1)
-    tiles = cv2.resize(gain, TILES[::-1], interpolation=cv2.INTER_AREA)
-    return float(tiles.mean()) >= _AGREED * float(np.sqrt(np.square(tiles).mean()))
+def _agreement(colors: Edges, own: Edges, new: Edges, inside: Mask) -> float:
+    """Return the mean of what the tiles gain by a map, as a share of its root mean square; arguments as of `_belongs`.
+
+    It is 0 if some half of the picture does not gain, and 1 if all tiles gain alike.
+    """
+    colors = _within(colors, inside)
+    gain, energy = (
+        cv2.resize(each.sum(axis=-1), TILES[::-1], interpolation=cv2.INTER_AREA)
+        for each in (colors * (new - own), colors * colors)
+    )
+    rows, columns = (side // 2 for side in TILES)
+    halves = [np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:]]
+    usual = float(gain.sum() / max(energy.sum(), 1e-9))
+    every_half = all(
+        gain[half].sum() >= _IN_EACH_HALF * usual * energy[half].sum()
+        for half in halves
+        if energy[half].sum() > _EMPTY * energy.sum()
+    )
+    return float(gain.mean()) / max(float(np.sqrt(np.square(gain).mean())), 1e-9) if every_half else 0.0
 
 
 def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof) -> bool:
@@ -207,7 +353,7 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
     # What each place explains by itself: least squares of both at once.
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
     is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
-    return bool(alike <= proof.alike and fit_own < fit_new and is_proved)
+    return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
 
 
 def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
@@ -231,11 +377,16 @@ def _follow(colors: Edges, target: Edges) -> bool:
     """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
     fit, spread, _ = _fit(colors, target)
     energy, _, elsewhere = _fit(colors, colors)
-    return fit > _BY_CHANCE * spread or elsewhere > _REPEATED * energy
+    if elsewhere > _REPEATED * energy:
+        return True
+    return fit > _BY_CHANCE * spread and correlate(colors, target) > _UNLIKE
 
 
-def _certainty(colors: Edges) -> Plane:
+def _certainty(colors: Edges, target: Edges) -> Plane:
     """Return how certain colours are that do not follow the plate's edges, shape (H, W), 0..1."""
+    _, spread, elsewhere = _fit(colors, target)
+    if elsewhere <= _BY_CHANCE_ELSEWHERE * spread:
+        return np.full(colors.shape[:2], _OF_ANOTHER_PICTURE, np.float32)
     edges = (np.linalg.norm(colors, axis=-1) > _EDGE).astype(np.uint8)
     near = cv2.dilate(edges, np.ones((_EDGE_PX, _EDGE_PX), np.uint8))
     return np.where(near > 0, np.float32(_NEAR_EDGES), np.float32(_ELSEWHERE))

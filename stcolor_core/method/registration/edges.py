@@ -145,11 +145,21 @@ def find_similarity(target: Edges, source: Edges, farthest: float) -> tuple[list
             ((float(fit.max()), fit, each) for each in maps for fit in [fit_of(*each)]), key=lambda found: found[0]
         )
 
+    side = 2 * reach + 1
+    framed = np.pad(fits, ((0, 0), (side, side), (side, side)))  # a tile has nothing for shifts that are farther
+    tiles, places = np.arange(len(fits))[:, None, None], side + np.arange(side)
+    x, y = centres.T
+
     def fit_of(scale: float, turn: float) -> Plane:
-        total = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-        for fit, (x, y) in zip(fits, centres, strict=True):
-            _add_shifted(total, fit, round(scale * x - turn * y), round(turn * x + scale * y))
-        return np.where(length + diagonal * np.hypot(scale, turn) <= farthest, total, np.float32(-np.inf))
+        corner = diagonal * np.hypot(scale, turn)
+        if corner > farthest:
+            return np.full((side, side), -np.inf, np.float32)
+        across, down = (
+            np.clip(np.rint(moved), -side, side).astype(int)[:, None] + places
+            for moved in (scale * x - turn * y, turn * x + scale * y)
+        )
+        total = framed[tiles, down[:, :, None], across[:, None, :]].sum(axis=0)
+        return np.where(length + corner <= farthest, total, np.float32(-np.inf))
 
     steps = _STEP * np.arange(-_STEPS, _STEPS + 1)
     shift = best([(0.0, 0.0)])
@@ -158,8 +168,10 @@ def find_similarity(target: Edges, source: Edges, farthest: float) -> tuple[list
     found = best((found[2][0] + scale, found[2][1] + turn) for scale, turn in product(fine, fine))
     matrices = []
     for _, fit, (scale, turn) in (shift, found):
-        y, x = np.unravel_index(int(fit.argmax()), fit.shape)
-        offset = np.array([x - reach + _vertex(fit[y], int(x)), y - reach + _vertex(fit[:, x], int(y))])
+        row, column = np.unravel_index(int(fit.argmax()), fit.shape)
+        offset = np.array(
+            [column - reach + _vertex(fit[row], int(column)), row - reach + _vertex(fit[:, column], int(row))]
+        )
         linear = np.array([[1 + scale, -turn], [turn, 1 + scale]])
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         matrices.append(np.hstack([linear, (centre + offset - linear @ centre)[:, None]]))
@@ -185,15 +197,6 @@ def _fits_of_tiles(target: Edges, source: Edges, reach: int) -> tuple[NDArray[np
         fits.append(np.fft.ifft2(np.fft.fft2(around) * np.conj(tile)).real[: 2 * reach + 1, : 2 * reach + 1])
         centres.append(((left + right - width) / 2, (top + bottom - height) / 2))
     return np.asarray(fits, np.float32), np.asarray(centres)
-
-
-def _add_shifted(total: Plane, fit: Plane, dx: int, dy: int) -> None:
-    """Add to each shift of a total what a tile has for that shift and (dx, dy) together."""
-    side = len(total)
-    if max(abs(dx), abs(dy)) >= side:
-        return
-    y, x = (slice(max(0, -move), min(side, side - move)) for move in (dy, dx))
-    total[y, x] += fit[y.start + dy : y.stop + dy, x.start + dx : x.stop + dx]
 
 
 def _vertex(values: NDArray[np.float32], index: int) -> float:

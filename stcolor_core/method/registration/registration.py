@@ -70,7 +70,7 @@ class Registration:
         used: Pixels of the plate frame whose colour fits, shape (h, w), bool; None for all.
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
-        by_color: Whether its luminance is the plate's own, so that frame and alignment are those of its colours.
+        by_color: Whether its luminance lies where it belongs, so that frame and alignment are those of its colours.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
@@ -118,13 +118,8 @@ class Registration:
             lab = np.where(known[..., None], lab, np.float32(0))  # so that no NaN is spread by interpolation
         if self.place is not None:
             lab, known = self.place.put(lab, np.ones(lab.shape[:2], bool) if known is None else known, (height, width))
-        if self.alignment is not None:
-            alignment = self.alignment.at((height, width))
-            covered = alignment.sample_mask(np.ones((height, width), bool) if known is None else known)
-            if known is None:  # the colour at the border is held a little further
-                covered |= alignment.outside() <= _HELD * height
-            lab = alignment.sample(lab)
-            known = None if covered.all() else covered
+        if self.alignment is not None and not self.by_color:
+            lab, known = _move(lab, known, self.alignment.at((height, width)))
         if self.used is not None:
             used = resize(self.used.astype(np.float32), (height, width)) > 0.5
             known = used if known is None else known & used
@@ -134,6 +129,9 @@ class Registration:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
 
             lab = np.dstack([lab[..., :1], clean_chroma(lab, lightness, known=known)])
+        if self.alignment is not None and self.by_color:  # light is judged where it lies, before
+            moved, known = _move(lab, known, self.alignment.at((height, width)))
+            lab = np.dstack([lab[..., :1], moved[..., 1:]])
         return lab, known
 
     def describe(self, frame: int, *, lines: int) -> str:
@@ -145,11 +143,15 @@ class Registration:
         """
         if self.frame is None:
             return "shows no frame of the shot near its own and is used as a still"
-        if self.by_color and self.frame != frame:
-            return f"its colours fit frame {self.frame}, and are used there"
-        if self.by_color and self.alignment is None:
-            return "its colours do not follow the plate's edges, and count less"
-        parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
+        parts = []
+        if self.frame != frame:
+            parts += [
+                f"its colours fit frame {self.frame}, and are used there"
+                if self.by_color
+                else f"looks like frame {self.frame} and is used as its colour"
+            ]
+        elif self.by_color and self.alignment is None:
+            parts += ["its colours do not follow the plate's edges, and count less"]
         if self.place is not None:
             share = min(1.0, self.place.share)
             is_whole = share >= _NEARLY_ALL
@@ -212,6 +214,14 @@ def find_registration(
     return found if found.frame is None else replace(found, bars=bars)
 
 
+def _move(lab: Image, known: Mask | None, alignment: Alignment) -> tuple[Image, Mask | None]:
+    """Return a picture moved, and where its colour is known."""
+    covered = alignment.sample_mask(np.ones(alignment.size, bool) if known is None else known)
+    if known is None:  # the colour at the border is held a little further
+        covered |= alignment.outside() <= _HELD * alignment.size[0]
+    return alignment.sample(lab), None if covered.all() else covered
+
+
 class _Keyframe(NamedTuple):
     """What `find_registration` is given."""
 
@@ -232,19 +242,19 @@ def _register(given: _Keyframe) -> Registration:
     if counted.mean() < _LEAST_KNOWN:
         return Registration(frame)
     if is_exact(key, lightness, counted):
-        ab = np.ascontiguousarray(lab[..., 1:])
-        lies = find_color_place(ab, known, frame=frame, others=others, lightness_of=lightness_of)
-        return Registration(lies.frame, lies.alignment, certainty=lies.certainty, by_color=not lies.is_own(frame))
+        return _with_colors_in_place(given, Registration(frame))
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
     if not has_texture(key, counted):
         is_colored = np.hypot(lab[..., 1], lab[..., 2])[counted].mean() > _COLORED
         return Registration(None if is_colored else frame)  # one flat colour shows nothing of the plate
     if painted := find_painted_lightness(lab, lightness, counted):
-        return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
+        found = _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
+        return _with_colors_in_place(given, found)
     few = has_few_levels(key, lightness, counted)
     if order := find_channel_order(lab, lightness, counted):
-        return _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
+        found = _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
+        return _with_colors_in_place(given, found)
     others = tuple(others)  # only now, as the frames are read for it
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
@@ -263,7 +273,35 @@ def _register(given: _Keyframe) -> Registration:
     alignment, tones = _fit(lab, known, lightness, pixel)
     found = Registration(shown, alignment if alignment.moves else None, tones, few_levels=few)
     found = _judge(lab, known, lightness, found, misfit)
-    return found if place is None else replace(found, place=place)
+    if place is not None:
+        return replace(found, place=place)
+    is_in_place = shown == frame and found.alignment is None and not few
+    return _with_colors_in_place(given, found) if is_in_place else found
+
+
+def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration:
+    """Return the registration of a keyframe whose luminance is in place, with its colours where they belong."""
+    lab = given.lab
+    for tone in found.tones:
+        lab = tone.apply(lab)
+    lies = find_color_place(
+        given.lab,
+        given.known,
+        frame=given.frame,
+        others=given.others,
+        lightness_of=given.lightness_of,
+        relit=np.ascontiguousarray(lab[..., 1:]) if found.tones else None,
+    )
+    if lies.is_own(given.frame):
+        return found
+    if lies.frame != given.frame:  # whose luminance is another, so that it does not tell what is damage
+        return replace(found, frame=lies.frame, clean=False, by_color=True)
+    certainty = found.certainty
+    if certainty is not None and lies.alignment is not None:
+        certainty = np.clip(lies.alignment.sample(certainty), 0, 1)
+    if lies.certainty is not None:
+        certainty = lies.certainty if certainty is None else np.minimum(certainty, lies.certainty)
+    return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)
 
 
 def _lightness_of(lab: Image) -> Plane:
