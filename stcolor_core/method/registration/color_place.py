@@ -32,6 +32,7 @@ from stcolor_core.method.registration.edges import (
     distances,
     find_similarity,
     lightness_edges,
+    slopes,
 )
 
 __all__ = ["ColorPlace", "find_color_place"]
@@ -53,6 +54,7 @@ _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
+_SHARPEST, _FAINT = 98, 1.4  # per cent of the pixels; slope that they reach at most where colour has no edge of its own
 _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
@@ -164,7 +166,7 @@ def find_color_place(
     shown = _shown_frame(colors, target, _within_frame(inside), least, others, lightness_of)
     if shown is not None:
         return ColorPlace(shown)
-    if alignment is not None or _are_one_color(small[counted], _MOST):
+    if alignment is not None or _are_one_color(small[counted], _MOST) or _are_faint(small, counted):
         return ColorPlace(frame, alignment)
     target = _within(target, counted)
     if all(_follow(_within(each.colors, counted), target) for each in searched):
@@ -308,6 +310,11 @@ def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
         return True
     apart = np.linalg.norm(ab - np.median(ab, axis=0), axis=-1)
     return bool(np.percentile(apart, share) < _EVEN)
+
+
+def _are_faint(ab: Chroma, counted: Mask) -> bool:
+    """Return whether colours are a wash, all of whose edges may come of rounding to 8 bits."""
+    return not counted.any() or float(np.percentile(slopes(ab)[counted], _SHARPEST)) < _FAINT
 
 
 def _agreement(colors: Edges, own: Edges, new: Edges, inside: Mask) -> float:

@@ -28,6 +28,7 @@ __all__ = [
     "distances",
     "find_similarity",
     "lightness_edges",
+    "slopes",
 ]
 
 Edges = NDArray[np.float32]  # (H, W, 2)
@@ -35,6 +36,7 @@ Edges = NDArray[np.float32]  # (H, W, 2)
 REACH = 24  # px: the furthest shift of `correlations`
 TILES = 4, 6  # rows and columns of tiles that tell whether a map fits all over the picture
 
+_SMOOTHED = 1.0  # px, sigma, before slopes are taken
 _FLAT_LIGHTNESS, _FLAT_COLOR = 0.5, 0.3  # slope a pixel of L*, and of a* and b*, that is no edge yet
 _AROUND, _FAINT = 10.0, 0.2  # edges count by their strength beside those around them, and little if these are faint
 _SMALLEST_TILE = 24  # px
@@ -72,7 +74,7 @@ def _edges(planes: NDArray[np.float32], flat: float) -> Edges:
     """Return the edges of some planes together, shape (H, W, C)."""
     across = np.zeros(planes.shape[:2], np.float32)
     along = np.zeros_like(across)
-    for plane in cv2.split(cv2.GaussianBlur(planes, (0, 0), 1.0)):
+    for plane in cv2.split(cv2.GaussianBlur(planes, (0, 0), _SMOOTHED)):
         x, y = (cv2.Sobel(plane, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
         across += x * x - y * y
         along += 2 * x * y
@@ -84,6 +86,20 @@ def _edges(planes: NDArray[np.float32], flat: float) -> Edges:
 def _beside_those_around(edges: Edges) -> Edges:
     around = np.sqrt(cv2.GaussianBlur(np.square(edges).sum(axis=-1), (0, 0), _AROUND))
     return np.asarray(edges / (around + _FAINT)[..., None], np.float32)
+
+
+def slopes(ab: Chroma) -> Plane:
+    """Return how much colour changes from pixel to pixel once smoothed, a*, b* a pixel, shape (H, W).
+
+    Args:
+        ab: a* and b*, shape (H, W, 2).
+    """
+    changes = [
+        cv2.Sobel(plane, cv2.CV_32F, *order, ksize=3, scale=1 / 8)
+        for plane in cv2.split(cv2.GaussianBlur(ab, (0, 0), _SMOOTHED))
+        for order in ((1, 0), (0, 1))
+    ]
+    return np.asarray(np.linalg.norm(changes, axis=0), np.float32)
 
 
 def correlate(first: Edges, second: Edges) -> float:

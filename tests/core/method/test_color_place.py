@@ -226,6 +226,20 @@ def test_a_soft_wash_of_colour_counts_in_full(sigma: float) -> None:
     assert register(lightness, cv2.GaussianBlur(np.roll(true, 40, axis=1), (0, 0), sigma), 3) == Registration(3)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("turns", [0.4, 0.8])
+def test_a_wash_of_colour_that_a_file_has_rounded_counts_in_full(seed: int, turns: float) -> None:
+    """It has no edges but those of rounding, which run anyhow."""
+    texture = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+    texture = cv2.GaussianBlur(texture, (0, 0), 1.5)
+    lightness = np.asarray(np.clip(50 + 14 * texture / texture.std(), 3, 97), np.float32)
+    hue = 2 * np.pi * turns * np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None]
+    wash = 25 * np.dstack([np.repeat(wave, WIDTH, axis=1) for wave in (np.cos(hue), np.sin(hue))])
+    lab = saved(lightness, np.asarray(wash, np.float32))
+    found = find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
+    assert found.frame == 3 and found.alignment is None and not found.by_color
+
+
 @pytest.mark.parametrize("shift", [12, 30])
 def test_no_colour_is_moved_far(shift: int) -> None:
     lightness, true = PAN[3]
