@@ -21,9 +21,9 @@ _FLOATS_AT_WORKING_SIZE = 70  # planes of the evidence and the candidates of a f
 # A third of the cores for each of features, matching and refinement, which cost about the same; then all are busy.
 _CORES_PER_FRAME = 3
 _STAGES = 4  # features, flow back between neighbours, matching, refinement: each holds its own frames
-# Frames between the stages: with one worker, the four that a run works on at a time, and two that are coloured and wait
-# for the two after them (`method.fusion`).
-_BETWEEN = 6
+# Frames between the stages: with one worker, the four that a run works on at a time, two that are coloured and wait for
+# the two after them (`method.fusion`), and the keyframe, which was used last before them.
+_BETWEEN = 7
 
 
 @dataclass(frozen=True)

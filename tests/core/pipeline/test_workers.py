@@ -23,7 +23,7 @@ def planned(
 def test_two_cores_work_as_they_always_did() -> None:
     workers = planned(HD, 2, 64 * GIB)
     assert workers == Workers(1, 2)
-    assert workers.plates == 6
+    assert workers.plates == 7
 
 
 def test_more_cores_work_on_more_frames() -> None:
