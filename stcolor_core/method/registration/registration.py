@@ -298,7 +298,8 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         return replace(found, frame=lies.frame, clean=False, by_color=True)
     certainty = found.certainty
     if certainty is not None and lies.alignment is not None:
-        certainty = np.clip(lies.alignment.sample(certainty), 0, 1)
+        height, width = certainty.shape
+        certainty = np.clip(lies.alignment.at((height, width)).sample(certainty), 0, 1)
     if lies.certainty is not None:
         certainty = lies.certainty if certainty is None else np.minimum(certainty, lies.certainty)
     return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)

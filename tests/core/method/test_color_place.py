@@ -212,6 +212,16 @@ def test_what_slipped_in_another_light_is_put_back_and_relit() -> None:
     assert np.linalg.norm(used[..., 1:] - wanted[..., 1:], axis=-1)[8:-8].mean() < 3
 
 
+def test_of_a_large_picture_the_certainty_is_as_large() -> None:
+    large = np.dstack([cv2.resize(plane, (2 * WIDTH, 2 * HEIGHT)) for plane in (PAN[3][0], *cv2.split(PAN[3][1]))])
+    lightness = np.ascontiguousarray(large[..., 0])
+    dark = np.asarray(100 * (lightness / 100) ** np.float32(1.3), np.float32)
+    slipped = np.dstack([dark, 0.5 * np.roll(large[..., 1:], 8, axis=0)]).astype(np.float32)
+    found = find_registration(slipped, None, frame=3, others=[], lightness_of=lambda _: lightness)
+    assert found.by_color and found.alignment is not None
+    assert found.certainty is not None and found.certainty.shape == lightness.shape
+
+
 def test_where_only_half_of_the_picture_slipped_nothing_is_moved() -> None:
     lightness, true = PAN[3]
     for axis, step in ((0, 5), (1, -5)):
