@@ -8,10 +8,12 @@
 
 `compare` runs this checkout and the commit BASE in turns on the same plates and prints the ratio of each figure, here
 to base, so that the noise of a shared machine cancels: the median over the rounds, and each round's in brackets. --set
-changes the shot of both, --here only that of this checkout, for settings that BASE does not know.
+changes the shot of both, --here only that of this checkout, for settings that BASE does not know. What a further frame
+takes is what a shot takes more than one of 4 frames, both from the call to the last frame.
 
 The shot is a pan over a textured wall with a reference at its first frame, and with --keys 2 another at its last. The
-clock starts when the models are loaded and the cuts are detected. Stages are seconds of one core, run one after
+clock starts when the models are loaded and the cuts are detected. What was done of the next frames until then does not
+count: of a short shot a frame seems to take less than it does. Stages are seconds of one core, run one after
 another, without the work of OpenEXR's own threads. Every row runs in its own process. Machines are shared, so compare
 wall times of one run only. Needs no data; not for Windows, which lacks `resource`.
 """
@@ -41,7 +43,13 @@ import numpy as np
 from stages import STAGES, stage_times
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = {"seconds": "s of wall a frame", "busy": "s of CPU a frame", "peak_mib": "MiB at the peak"}
+FIGURES = {
+    "seconds": "s of wall a frame",
+    "further": "s, a further frame",
+    "busy": "s of CPU a frame",
+    "peak_mib": "MiB at the peak",
+}
+SHORT = 4  # frames of the shot that a longer one is compared with
 Row = dict[str, Any]
 
 
@@ -166,16 +174,18 @@ def child(shot_json: str, *, profile: bool) -> None:
         for module in list(sys.modules.values()):
             if getattr(module, "__name__", "").startswith("stcolor_core") and hasattr(module, "ThreadPoolExecutor"):
                 module.ThreadPoolExecutor = InTurn
+    called = time.perf_counter()
     frames = run.colorize(shot, force=True)
     for _ in Path(shot.references[0].path).parent.glob("ref.*.exr"):
         next(frames)  # the references; after them, loading, planning and cut detection are done
     start, busy = time.perf_counter(), time.process_time()
     with stage_times("stcolor_core") if profile else nullcontext({}) as spent:
         count = sum(1 for _ in frames)
-    seconds, busy = (time.perf_counter() - start) / count, (time.process_time() - busy) / count
+    now = time.perf_counter()
+    whole, seconds, busy = now - called, (now - start) / count, (time.process_time() - busy) / count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     stages = {stage: value / count for stage, value in spent.items()}
-    print(json.dumps({"seconds": seconds, "busy": busy, "peak_mib": peak, "stages": stages}))
+    print(json.dumps({"whole": whole, "seconds": seconds, "busy": busy, "peak_mib": peak, "stages": stages}))
 
 
 def run_child(shot_json: str, code: Path = ROOT, *, profile: bool) -> Row:
@@ -187,7 +197,8 @@ def run_child(shot_json: str, code: Path = ROOT, *, profile: bool) -> Row:
         profile: Whether to time the stages too.
 
     Returns:
-        The `FIGURES` by name, and under "stages" the seconds a frame of each of `STAGES`; empty without `profile`.
+        The `FIGURES` by name but "further", under "whole" the seconds from the call to the last frame, and under
+        "stages" the seconds a frame of each of `STAGES`; empty without `profile`.
     """
     command = [sys.executable, __file__, "child", "--shot", shot_json, *["--profile"] * profile]
     environment = {**os.environ, "PYTHONPATH": str(code)}
@@ -204,7 +215,7 @@ def compare(
     Args:
         base: The commit, by any name that git knows.
         sizes: Sizes of the plate, such as "1920x1080".
-        frames: Length of the plate.
+        frames: Length of the plate, above `SHORT`.
         keys: 1 for a keyframe at the first frame, 2 for another at the last.
         rounds: Runs of each side for a size, besides the one with stages.
         settings: Settings of the shot for "base" and for "here", see `shot_of`.
@@ -216,17 +227,19 @@ def compare(
         code = {"base": Path(base_code), "here": ROOT}
         for size in sizes:
             width, height = map(int, size.split("x"))
-            with tempfile.TemporaryDirectory() as folder:
-                make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])
-                shots = {
-                    side: shot_of(Path(folder), [f"output.path={folder}/{side}/shot.####.exr", *settings[side]])
-                    for side in code
-                }
+            with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as short:
+                shots = []
+                for place, count in ((folder, frames), (short, SHORT)):
+                    make_shot(Path(place), width, height, count, keyframes=(1, count)[:keys])
+                    output = f"output.path={place}/{{}}/shot.####.exr"
+                    shots += [{side: shot_of(Path(place), [output.format(side), *settings[side]]) for side in code}]
                 rows: dict[str, list[Row]] = {side: [] for side in code}
                 for turn in range(rounds):
                     for side in ("base", "here") if turn % 2 == 0 else ("here", "base"):
-                        rows[side].append(run_child(shots[side], code[side], profile=False))
-                stages = {side: run_child(shots[side], code[side], profile=True)["stages"] for side in code}
+                        row, of_short = (run_child(shot[side], code[side], profile=False) for shot in shots)
+                        further = (row["whole"] - of_short["whole"]) / (frames - SHORT)
+                        rows[side].append({**row, "further": further})
+                stages = {side: run_child(shots[0][side], code[side], profile=True)["stages"] for side in code}
                 print(f"{size}, {frames} frames, {keys} keys, here against {base} in {rounds} rounds")
                 print_ratios(rows, stages)
                 print(f"    {largest_difference(Path(folder))}", flush=True)
@@ -314,6 +327,8 @@ def main() -> None:
     elif options.what == "compare":
         if options.base is None:
             parser.error("compare needs the commit to compare with")
+        if options.frames is not None and options.frames <= SHORT:
+            parser.error(f"compare needs more than {SHORT} frames")
         sizes = options.size or ["384x216", "1920x1080", "4096x2160"]
         both = [f"method.model={options.model}", *options.set]
         settings = {"base": both, "here": [*both, *options.here]}
