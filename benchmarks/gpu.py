@@ -172,7 +172,12 @@ def stage_times(device: Any) -> Iterator[dict[str, float]]:
     undo: list[Callable[[], None]] = []
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with its time, the device's included, added to this stage."""
+        """Return the function with its time, the device's included, added to a stage.
+
+        Args:
+            name: The stage.
+            function: Any function.
+        """
 
         @wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:

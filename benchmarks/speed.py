@@ -13,7 +13,7 @@ takes is what a shot takes more than one of 4 frames, both from the call to the 
 
 The shot is a pan over a textured wall with a reference at its first frame, and with --keys 2 another at its last. The
 clock starts when the models are loaded and the cuts are detected. What was done of the next frames until then does not
-count: of a short shot a frame seems to take less than it does. Stages are seconds of one core, run one after
+count, so that a short shot makes a frame look cheaper than it is. Stages are seconds of one core, run one after
 another, without the work of OpenEXR's own threads. Every row runs in its own process. Machines are shared, so compare
 wall times of one run only. Needs no data; not for Windows, which lacks `resource`.
 """

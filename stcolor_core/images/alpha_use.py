@@ -18,7 +18,7 @@ from stcolor_core.images.color import ColorPipe, roll_off
 from stcolor_core.images.color_curves import as_three_channels
 from stcolor_core.images.plates import ALPHA_STEP
 
-__all__ = ["AlphaUse", "divided", "find_alpha_use"]
+__all__ = ["AlphaUse", "find_alpha_use", "unpremultiply"]
 
 AlphaUse: TypeAlias = Literal["straight", "coded", "linear"]
 """How colour was stored: as it is, its code values times alpha (as paint programs do), or its light (as Nuke does)."""
@@ -50,7 +50,7 @@ class _Comparison(NamedTuple):
     light: tuple[Plane, Plane]
 
 
-def divided(pixels: Pixels, alpha: Plane, use: AlphaUse, pipe: ColorPipe) -> Pixels:
+def unpremultiply(pixels: Pixels, alpha: Plane, use: AlphaUse, pipe: ColorPipe) -> Pixels:
     """Return pixels as if they had not been multiplied by their alpha; as they are where it is 0.
 
     Args:
@@ -82,7 +82,7 @@ def find_alpha_use(
         pipe: The file's colour space.
         plate: L* of the plate where the picture lies, shape (H, W), 0..100; NaN beyond the plate.
         integer: Whether the file holds integers, so that no value is above 1.
-        usual: How files of its format usually have it, for where nothing tells.
+        usual: How files of its format usually have it, taken if nothing tells.
     """
     largest = float(np.quantile(alpha[alpha > 0], _SOLID)) if (alpha > 0).any() else 0.0
     soft = (alpha > _LEAST * largest) & (alpha < _MOST * largest)
@@ -163,5 +163,5 @@ def _distance_to_plate(compared: _Comparison, use: AlphaUse, pipe: ColorPipe) ->
 
 def _lab(pixels: Pixels, alpha: Plane, use: AlphaUse, pipe: ColorPipe) -> Image:
     """Return CIELAB with the plate's L*, 0..100."""
-    lab = pipe.lab(divided(pixels, alpha, use, pipe))
+    lab = pipe.lab(unpremultiply(pixels, alpha, use, pipe))
     return np.asarray(np.concatenate([roll_off(lab[..., :1]), lab[..., 1:]], axis=-1), np.float32)

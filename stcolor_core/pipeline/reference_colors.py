@@ -10,7 +10,7 @@ import numpy as np
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
-from stcolor_core.images.alpha_use import AlphaUse, divided, find_alpha_use
+from stcolor_core.images.alpha_use import AlphaUse, find_alpha_use, unpremultiply
 from stcolor_core.images.color import ColorPipe, roll_off
 from stcolor_core.images.coverage import COVERED, mask_plane
 from stcolor_core.images.known_color import KnownColor
@@ -74,7 +74,7 @@ class ReferenceColors:
         pixels = plates.layer_pixels(picture)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
         if alpha is not None:
-            pixels = divided(pixels, alpha, self._alpha_use(pixels, alpha, picture, pipe, frame), pipe)
+            pixels = unpremultiply(pixels, alpha, self._alpha_use(pixels, alpha, picture, pipe, frame), pipe)
         lab = pipe.lab(pixels)
         own = self._known_color(lab, picture, label, frame=frame, covered=alpha)
         # L* takes the place of a* and b*, as both must be placed on the canvas

@@ -233,7 +233,7 @@ class _Starts:
     Attributes:
         running: One item for each thread that is starting it now; a list needs no lock for this.
         failed: Whether the last start has failed, and no core has been found running since.
-        warmed_up: Whether a core was started, sought or stopped, so that none is started before it is needed.
+        warmed_up: Whether this Nuke has started a core early or stopped one: it starts none early from then on.
     """
 
     def __init__(self) -> None:

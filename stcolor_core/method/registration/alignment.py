@@ -115,14 +115,14 @@ class Alignment:
         return np.asarray(affine if self.flow is None else affine + self.flow, np.float32)
 
     def sample(self, picture: NDArray[np.float32], *, border: int = cv2.BORDER_REPLICATE) -> NDArray[np.float32]:
-        """Return a source picture on the target's pixels, by cubic interpolation.
+        """Return a source picture on the target's pixels, by cubic interpolation, in the picture's own size.
 
         Args:
-            picture: Shape (H, W) or (H, W, C), of this alignment's size.
+            picture: Shape (H, W) or (H, W, C), of the alignment's aspect.
             border: What lies outside of the picture, as OpenCV names it.
         """
-        height, width = self.size
-        move = self.displacement()
+        height, width = picture.shape[:2]
+        move = self.at((height, width)).displacement()
         x = np.arange(width, dtype=np.float32) + move[..., 0]
         y = np.arange(height, dtype=np.float32)[:, None] + move[..., 1]
         return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=border), np.float32)

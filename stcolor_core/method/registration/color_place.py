@@ -34,6 +34,7 @@ from stcolor_core.method.registration.edges import (
     lightness_edges,
     slopes,
 )
+from stcolor_core.method.registration.painted import LUMA
 
 __all__ = ["ColorPlace", "find_color_place"]
 
@@ -60,7 +61,6 @@ _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
-_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
 _AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
@@ -148,9 +148,7 @@ def find_color_place(
     light = resize(own, size)
     target = lightness_edges(light)
     found = _search(target, color_edges(small, inside), inside, counted)
-    if found is None:
-        return ColorPlace(frame)
-    if not found.is_in_doubt and relit is None:
+    if found is None or not (found.is_in_doubt or relit is not None):
         return ColorPlace(frame)
     # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
     searched = [found]
@@ -209,6 +207,7 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
     alignment, is_better = None, False
 
     def try_map(moved: Alignment) -> None:
+        """Keep a map that is proved and fits better than what was found before."""
         nonlocal best, alignment, is_better
         there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
         fit = correlate(_within(target, covered), _within(there, covered))
@@ -280,7 +279,7 @@ def _code_differences(lab: Image) -> Chroma:
     A mode that keeps luma, and Y'CbCr, leave these as they were, but not a* and b*, which then have the plate's edges.
     """
     codes = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
-    return np.asarray(100 * (codes - (codes @ _LUMA)[..., None])[..., ::2], np.float32)
+    return np.asarray(100 * (codes - (codes @ LUMA)[..., None])[..., ::2], np.float32)
 
 
 def _within_frame(planes: AnyPlanes) -> AnyPlanes:

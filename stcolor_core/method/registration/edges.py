@@ -167,6 +167,7 @@ def find_similarity(target: Edges, source: Edges, farthest: float) -> tuple[list
     x, y = centres.T
 
     def fit_of(scale: float, turn: float) -> Plane:
+        """Return how well the tiles fit together for each shift that goes with a scale and a turn."""
         corner = diagonal * np.hypot(scale, turn)
         if corner > farthest:
             return np.full((side, side), -np.inf, np.float32)

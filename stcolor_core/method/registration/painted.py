@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.color import LUMINANCE, lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
 
-__all__ = ["PaintedLightness", "differences_of", "explains", "find_painted_lightness"]
+__all__ = ["LUMA", "PaintedLightness", "differences_of", "explains", "find_painted_lightness"]
 
 Array = NDArray[Any]
 
@@ -42,10 +42,11 @@ _STEPS = 12  # of the bisection: to 1/4096 of the code values
 _AROUND = 3.0
 _TINY = 1e-6
 
-_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+"""Weights of R, G and B in the luma that a mode "Color" keeps."""
 
 _KEPT: dict[str, Callable[[Array], Array]] = {
-    "luma": lambda codes: codes @ _LUMA,
+    "luma": lambda codes: codes @ LUMA,
     "HSL": lambda codes: (codes.max(-1) + codes.min(-1)) / 2,
     "HSV": lambda codes: codes.max(-1),
     "HSI": lambda codes: codes.mean(-1),

@@ -256,6 +256,7 @@ def _register(given: _Keyframe) -> Registration:
         found = _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
         return _with_colors_in_place(given, found)
     others = tuple(others)  # only now, as the frames are read for it
+    given = given._replace(others=others)  # an iterator yields them once
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit)
@@ -298,8 +299,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         return replace(found, frame=lies.frame, clean=False, by_color=True)
     certainty = found.certainty
     if certainty is not None and lies.alignment is not None:
-        height, width = certainty.shape
-        certainty = np.clip(lies.alignment.at((height, width)).sample(certainty), 0, 1)
+        certainty = np.clip(lies.alignment.sample(certainty), 0, 1)
     if lies.certainty is not None:
         certainty = lies.certainty if certainty is None else np.minimum(certainty, lies.certainty)
     return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)

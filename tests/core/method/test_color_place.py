@@ -319,6 +319,19 @@ def test_the_colours_of_a_frame_nearby_go_to_that_frame(off: int) -> None:
     assert error(found, lightness, ab, PAN[found.frame or 0][1]) < 3
 
 
+def test_in_another_light_too_the_colours_of_a_frame_nearby_go_to_that_frame() -> None:
+    """The frames around come as an iterator, which reads a plate for each and can be read once."""
+    lightness, ab = PAN[3][0], PAN[5][1].copy()
+    ab[40:60] = cv2.GaussianBlur(ab, (0, 0), 2)[40:60]
+    dark = np.asarray(100 * (lightness / 100) ** np.float32(1.3), np.float32)
+    given = np.dstack([dark, 0.5 * ab])
+    registered = [
+        find_registration(given, None, frame=3, others=others, lightness_of=lambda index: LIGHTNESSES[index])
+        for others in ([5, 4, 2, 1], iter([5, 4, 2, 1]))
+    ]
+    assert [found.frame for found in registered] == [5, 5]
+
+
 def test_what_is_not_known_counts_for_nothing() -> None:
     lightness, true = PAN[3]
     known = np.zeros((HEIGHT, WIDTH), bool)

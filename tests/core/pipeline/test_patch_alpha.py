@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scenes import texture
 
-from stcolor_core.images.alpha_use import divided, find_alpha_use
+from stcolor_core.images.alpha_use import find_alpha_use, unpremultiply
 from stcolor_core.images.color import ColorPipe, lab_to_linear, linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.used_references import read_used_reference
@@ -73,7 +73,7 @@ def test_the_soft_edge_tells_how_colour_was_multiplied_by_alpha(edge: str, use: 
         )
         found = find_alpha_use(codes, coverage, pipe, plate=plate, integer=True, usual="straight")
         soft = (alpha > 0.25 * alpha.max()) & (alpha < 0.85 * alpha.max())
-        lab = pipe.lab(divided(codes, coverage, found, pipe))
+        lab = pipe.lab(unpremultiply(codes, coverage, found, pipe))
         error = np.linalg.norm(lab - linear_to_lab(rgb), axis=-1)[soft].mean()
         assert error < 3, (plate_name, name, levels, found)
 
