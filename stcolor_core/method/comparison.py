@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from stcolor_core.method.onednn import inner_products
-from stcolor_core.method.shortlist import top_blocks
+from stcolor_core.method.shortlist import FeatureBlocks, take_rows, top_blocks
 
-__all__ = ["Comparison", "Memory", "compare_by_blocks", "compare_by_rows", "take_rows"]
+__all__ = ["Comparison", "Memory", "compare_by_blocks", "compare_by_rows"]
 
 # Elements of a part of the affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few parts.
 _CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
@@ -27,12 +27,10 @@ class Memory:
     """The positions of all references together (Akimoto et al. 2020, eq. 11).
 
     Attributes:
-        features: Unit features, shape (C, N).
         values: What is mixed, shape (N, V).
         known: Positions that may be used, shape (N,), bool; None for all.
     """
 
-    features: Tensor
     values: Tensor
     known: Tensor | None = None
 
@@ -75,11 +73,12 @@ class Comparison(Protocol):
         """
 
 
-def compare_by_rows(target: Tensor, memory: Memory, tracked: Tensor | None) -> Comparison:
+def compare_by_rows(target: Tensor, features: Tensor, memory: Memory, tracked: Tensor | None) -> Comparison:
     """Compare every target with every position.
 
     Args:
         target: Unit features of the targets, shape (C, T).
+        features: Those of the references, shape (C, N).
         memory: The references.
         tracked: Positions in N that tracking allows for each target, shape (T, K), int64, -1 for none; None for all.
 
@@ -87,8 +86,8 @@ def compare_by_rows(target: Tensor, memory: Memory, tracked: Tensor | None) -> C
         The comparison of T targets.
     """
     elements = _CPU_ELEMENTS if target.device.type == "cpu" else _GPU_ELEMENTS
-    parts = _slices(target.shape[1], max(1, elements // max(1, memory.features.shape[1])))
-    return _Rows(parts, tracked, target, memory.features.T.contiguous(), memory.values.T.contiguous(), memory.known)
+    parts = _slices(target.shape[1], max(1, elements // max(1, features.shape[1])))
+    return _Rows(parts, tracked, target, features.T.contiguous(), memory.values.T.contiguous(), memory.known)
 
 
 @dataclass(frozen=True)
@@ -115,49 +114,45 @@ class _Rows:
 
 
 def compare_by_blocks(
-    target: Tensor, targets: Tensor, memory: Memory, blocks: Tensor, tracked: Tensor | None, *, references: int
+    target: FeatureBlocks, reference: FeatureBlocks, memory: Memory, tracked: Tensor | None, *, references: int
 ) -> Comparison | None:
-    """Compare each block of 4 x 4 targets with its shortlist.
+    """Compare each block of targets with its shortlist.
 
     Args:
-        target: Unit features of the frame to colour, shape (C, P).
-        targets: Its positions in blocks, shape (B, 16), int64; -1 beyond the border.
+        target: The frame to colour, B blocks.
+        reference: All references, B' blocks with positions in N; those of unknown colour may not be used.
         memory: The references.
-        blocks: Their positions in blocks, shape (B', 16), int64; -1 beyond the border.
         tracked: Positions in N that tracking allows for each target, shape (16 B, K), int64, -1 for none; None for all.
         references: How many references there are.
 
     Returns:
         The comparison of 16 B targets; None if the shortlists would hold every block.
     """
-    if memory.known is not None:  # a position of unknown colour counts as one beyond the border
-        blocks = torch.where((blocks >= 0) & memory.known[blocks.clamp_min(0)], blocks, -1)
-        blocks = blocks[(blocks >= 0).any(dim=1)]
+    targets, blocks = target.positions, reference.positions
     count, cells = blocks.shape
-    tracked_blocks = torch.zeros(len(targets), count + 1, dtype=torch.bool, device=target.device)
+    tracked_blocks = torch.zeros(len(targets), count + 1, dtype=torch.bool, device=targets.device)
     if tracked is not None:
         block, place = _find_in_blocks(blocks, tracked.reshape(len(targets), -1), len(memory.values))
         tracked_blocks.scatter_(1, block, True)
-    features, target_features = _features_at(blocks, memory.features), _features_at(targets, target)
-    shortlists = top_blocks(target_features, features, tracked_blocks[:, :-1], references=references)
+    shortlists = top_blocks(target.means, reference.means, tracked_blocks[:, :-1], references=references)
     if shortlists is None:
         return None
     columns = None
     if tracked is not None:
-        start = torch.full((len(targets), count + 1), -cells, device=target.device)  # of each block's columns
-        order = torch.arange(0, cells * shortlists.shape[1], cells, device=target.device)
+        start = torch.full((len(targets), count + 1), -cells, device=targets.device)  # of each block's columns
+        order = torch.arange(0, cells * shortlists.shape[1], cells, device=targets.device)
         start.scatter_(1, shortlists, order.expand_as(shortlists))
         columns = (start.gather(1, block) + place).clamp_min_(-1).reshape(tracked.shape)
-    size = cells * (_CPU_BLOCKS if target.device.type == "cpu" else _GPU_BLOCKS)
+    size = cells * (_CPU_BLOCKS if targets.device.type == "cpu" else _GPU_BLOCKS)
     return _Blocks(
         _slices(targets.numel(), size),
         columns,
         shortlists,
-        target_features,
+        target.features,
         blocks,
-        features,
+        reference.features,
         take_rows(memory.values, blocks).permute(2, 0, 1).contiguous(),
-        torch.zeros_like(blocks, dtype=target.dtype).masked_fill_(blocks < 0, -torch.inf),
+        torch.zeros_like(blocks, dtype=reference.features.dtype).masked_fill_(blocks < 0, -torch.inf),
     )
 
 
@@ -180,15 +175,18 @@ class _Blocks:
 
     def correlate(self, part: slice) -> Tensor:
         some = self._blocks_of(part)
-        chosen = self.shortlists[some]
-        bias, features = (_take(table, chosen).flatten(1, 2) for table in (self.bias, self.features))
-        return torch.baddbmm(bias[:, None], self.target[some], features.transpose(1, 2)).flatten(0, 1)
+        chosen = self.shortlists[some].flatten()
+        count = some.stop - some.start
+        bias = self.bias.index_select(0, chosen).reshape(count, 1, -1)
+        features = self.features.index_select(0, chosen).reshape(count, -1, self.features.shape[2])
+        return torch.baddbmm(bias, self.target[some], features.transpose(1, 2)).flatten(0, 1)
 
     def mix(self, part: slice, weights: Tensor) -> Tensor:
-        chosen = self.shortlists[self._blocks_of(part)]
-        values = self.values.index_select(1, chosen.flatten()).reshape(len(self.values), *chosen.shape[:1], -1)
+        some = self._blocks_of(part)
+        count = some.stop - some.start
+        values = self.values.index_select(1, self.shortlists[some].flatten()).reshape(len(self.values), count, -1)
         # (B, V, 16), as the few values times the many weights are faster
-        mixed = values.transpose(0, 1) @ weights.reshape(len(chosen), -1, weights.shape[1]).transpose(1, 2)
+        mixed = values.transpose(0, 1) @ weights.reshape(count, -1, weights.shape[1]).transpose(1, 2)
         return mixed.transpose(0, 1).flatten(1)
 
     def find_positions(self, part: slice, column: Tensor) -> Tensor:
@@ -225,23 +223,3 @@ def _find_in_blocks(blocks: Tensor, positions: Tensor, count: int) -> tuple[Tens
     )
     block, place = (take_rows(table, found) for table in tables)
     return block, place
-
-
-def _features_at(positions: Tensor, features: Tensor) -> Tensor:
-    """Return features (C, N) at positions (B, E) as (B, E, C), zero at -1."""
-    return take_rows(features.T.contiguous(), positions).masked_fill_((positions < 0)[..., None], 0.0)
-
-
-def _take(table: Tensor, index: Tensor) -> Tensor:
-    """Return `table[index]`, without -1 in the index."""
-    return table.index_select(0, index.flatten()).reshape(*index.shape, *table.shape[1:])
-
-
-def take_rows(table: Tensor, index: Tensor) -> Tensor:
-    """Return `table[index]`, with an arbitrary row at -1. Several times faster, since whole rows are copied.
-
-    Args:
-        table: Shape (N, ...).
-        index: Of any shape, int64.
-    """
-    return _take(table, index.clamp_min(0))

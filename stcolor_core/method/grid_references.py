@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stcolor_core.method.shortlist import FeatureBlocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 
 __all__ = ["GridReference", "allowed_candidates", "allowed_positions"]
@@ -29,6 +30,7 @@ class GridReference:
         slope: Change of a* and b* with L* around each position, shape (2, P_r); None for 0.
         grid: Height and width (h, w), P_r = h * w; needed for shortlists only.
         known: Positions whose colour is known and may be used, shape (P_r,), bool; None for all. At least one must be.
+        blocks: `in_blocks` of features, grid and known, if it was computed before.
     """
 
     features: Tensor
@@ -39,6 +41,7 @@ class GridReference:
     slope: Tensor | None = None
     grid: tuple[int, int] | None = None
     known: Tensor | None = None
+    blocks: FeatureBlocks | None = None
 
     @property
     def restricts(self) -> bool:

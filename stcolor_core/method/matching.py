@@ -155,6 +155,7 @@ class Matching:
             tracks: Tracks to the first references.
         """
         references = self._relight_references(view, references, tracks)
+        by_blocks = self._model.shortlists and not self._method.exact
         on_grid = [
             GridReference(
                 reference.features,
@@ -162,6 +163,7 @@ class Matching:
                 slope=reference.grid_slope,
                 grid=reference.view.grid,
                 known=reference.grid_known,
+                blocks=reference.blocks if by_blocks else None,
             )
             for reference in references
         ]
@@ -183,7 +185,7 @@ class Matching:
                 view.target,
                 [*tracked, *untracked],
                 temperature=self.temperature,
-                grid=view.grid if self._model.shortlists and not self._method.exact else None,
+                grid=view.grid if by_blocks else None,
             )
         else:
             own_cells = [reference.cells for reference in references]

@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Mask, Plane
+from stcolor_core.lazy import lazy_property
 from stcolor_core.method.object_attention import CellObjects
 from stcolor_core.method.refinement import WalkState
+from stcolor_core.method.shortlist import FeatureBlocks, in_blocks
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.walk import View
 
@@ -76,6 +78,11 @@ class PreparedReference:
     approach: tuple[int, ...] = ()
     departure: tuple[View, WalkState] | None = None
     cells: CellObjects | None = None
+
+    @lazy_property
+    def blocks(self) -> FeatureBlocks:
+        """Return the features by blocks, computed once for all frames that are matched with them."""
+        return in_blocks(self.features, self.view.grid, self.grid_known)
 
     @property
     def departure_view(self) -> View:

@@ -8,9 +8,7 @@ docs/method.md, "Warping".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -18,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.method.comparison import Comparison, Memory, compare_by_blocks, compare_by_rows, take_rows
+from stcolor_core.method.comparison import Comparison, Memory, compare_by_blocks, compare_by_rows
 from stcolor_core.method.grid_references import GridReference, allowed_candidates, allowed_positions
-from stcolor_core.method.shortlist import block_positions
+from stcolor_core.method.shortlist import FeatureBlocks, in_blocks, take_rows
 
 __all__ = ["GridWarp", "restricted_affinity", "warp"]
 
@@ -67,7 +65,7 @@ class GridWarp:
 class _Stack:
     """The references together (eq. 11).
 
-    memory: their features, and as values a* and b*, their squared sum, their slopes, one-hot index of the reference.
+    memory: as values a* and b*, their squared sum, their slopes, one-hot index of the reference.
     offset: (R + 1,), start of each reference in N.
     """
 
@@ -139,13 +137,11 @@ def warp(
         raise ValueError("warp needs at least one reference")
     stack = _stack(references, temperature)
     targets, tracked, comparison = _compare(target, grid, stack)
-    nothing = None if comparison.columns is None else (comparison.columns < 0).all(dim=1)
-    compute = partial(_warp_part, targets=targets, comparison=comparison, nothing=nothing, stack=stack)
-    if target.device.type != "cpu":  # a device runs them one after another
-        parts = list(map(compute, comparison.parts))
-    else:  # with a single torch thread two parts run at once; the results do not depend on it
-        with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as executor:
-            parts = list(executor.map(compute, comparison.parts))
+    nothing = None if comparison.columns is None else comparison.columns.amax(1) < 0  # `all` takes 20 times as long
+    # One after another: with a second thread the frames in other stages would only wait for Python and for the caches.
+    parts = [
+        _warp_part(p, targets=targets, comparison=comparison, nothing=nothing, stack=stack) for p in comparison.parts
+    ]
     free = _join([part.free for part in parts])
     restricted = (
         _join([part.restricted for part in parts if part.restricted is not None]) if parts[0].restricted else free
@@ -163,7 +159,6 @@ def _join(parts: Sequence[_Mixed]) -> _Mixed:
 
 
 def _stack(references: Sequence[GridReference], temperature: float) -> _Stack:
-    features = torch.cat([reference.features for reference in references], dim=1)  # (C, N)
     ab = torch.cat([reference.ab for reference in references], dim=1)
     slope = torch.cat([torch.zeros_like(r.ab) if r.slope is None else r.slope for r in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
@@ -172,7 +167,7 @@ def _stack(references: Sequence[GridReference], temperature: float) -> _Stack:
     is_owner = owner == torch.arange(len(references), device=ab.device)[:, None]  # one-hot
     square = ab.square().sum(0, keepdim=True)
     values = torch.cat([ab, square, slope, is_owner.to(ab.dtype)]).T.contiguous()
-    return _Stack(references, Memory(features, values, _concatenate_known(references)), offset, temperature)
+    return _Stack(references, Memory(values, _concatenate_known(references)), offset, temperature)
 
 
 def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
@@ -186,16 +181,30 @@ def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
 def _compare(target: Tensor, grid: tuple[int, int] | None, stack: _Stack) -> tuple[Tensor, Tensor | None, Comparison]:
     """Return the target positions in the order of the results, what tracking allows them, and their comparison."""
     if grid and all(reference.instances is None for reference in stack.references):
-        targets = block_positions(grid, target.device)
-        tracked = _tracked(stack, targets.flatten())
-        grids = [reference.grid for reference in stack.references if reference.grid]
-        blocks = torch.cat(_in_stack([block_positions(each, target.device) for each in grids], stack))
+        blocks = in_blocks(target, grid)
+        targets = blocks.positions.flatten()
+        tracked = _tracked(stack, targets)
         count = len(stack.references)
-        if comparison := compare_by_blocks(target, targets, stack.memory, blocks, tracked, references=count):
-            return targets.flatten(), tracked, comparison
+        if comparison := compare_by_blocks(blocks, _blocks(stack), stack.memory, tracked, references=count):
+            return targets, tracked, comparison
     targets = torch.arange(target.shape[1], device=target.device)
     tracked = _tracked(stack, targets)
-    return targets, tracked, compare_by_rows(target, stack.memory, tracked)
+    features = torch.cat([reference.features for reference in stack.references], dim=1)  # (C, N)
+    return targets, tracked, compare_by_rows(target, features, stack.memory, tracked)
+
+
+def _blocks(stack: _Stack) -> FeatureBlocks:
+    """Return the blocks of all references, with positions in N."""
+    blocks = [
+        reference.blocks or in_blocks(reference.features, reference.grid, reference.known)
+        for reference in stack.references
+        if reference.grid
+    ]
+    if len(blocks) == 1:
+        return blocks[0]
+    positions = torch.cat(_in_stack([each.positions for each in blocks], stack))
+    features, means = (torch.cat(parts) for parts in zip(*((b.features, b.means) for b in blocks), strict=True))
+    return FeatureBlocks(positions, features, means)
 
 
 def _tracked(stack: _Stack, targets: Tensor) -> Tensor | None:
@@ -253,7 +262,7 @@ def _mix_tracked(correlation: Tensor, tracked: Tensor, columns: Tensor, stack: _
         weights = restricted_affinity(some, may, temperature=stack.temperature)
         mixed.append((weights[:, None] @ take_rows(values, index))[:, 0].T)
     similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
-    return _Mixed(torch.cat(mixed, dim=1), similarity, tracked.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1))
+    return _Mixed(torch.cat(mixed, dim=1), similarity, tracked.gather(1, best[:, None])[:, 0], columns.amax(1) < 0)
 
 
 def _mix_restricted(part: slice, correlation: Tensor, targets: Tensor, comparison: Comparison, stack: _Stack) -> _Mixed:

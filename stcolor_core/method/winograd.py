@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.onednn import Activation, conv2d, inner_products
 from stcolor_core.method.sharing import share
 
@@ -223,7 +224,7 @@ def apply_convolution(
         x, above = x[:, :, max(begin, 0) : end], 0
         if any(outside):
             x = F.pad(x, (0, 0, *outside))
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = to_channels_last(x)
     return conv2d(x, layer.weight, layer.bias, padding=(above, margin), dilation=dilation, activation=activation)
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stcolor_core.method.convolution import InstanceNorm, apply_by_rows, instance_norm_
+from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.tensor_color import lab_to_xyz, srgb_encode
 from stcolor_core.method.winograd import apply_convolution, prepare_network
 
@@ -74,7 +75,7 @@ class VGG19(nn.Module):
             Maps of shape (N, C, H/s, W/s) with C = 128, 256, 512, 512 and s = 2, 4, 8, 16.
         """
         x = (rgb.flip(1) - rgb.new_tensor(_VGG_MEAN_BGR).view(1, 3, 1, 1)) * 255
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = to_channels_last(x)
         x = apply_by_rows(self._first_block, x, units=x.shape[2] // 2, halo=1, channels=64)
         x = self._convolve(x, "conv2_1", "conv2_2")
         yield x

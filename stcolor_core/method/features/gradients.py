@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.layouts import to_channels_last
+
 __all__ = ["gradient_descriptors", "luminance_samples", "orientation_magnitudes"]
 
 _CELL = 4
@@ -55,7 +57,7 @@ def gradient_descriptors(lightness: Tensor) -> Tensor:
         and 0.8; all zero for a cell without gradient.
     """
     # Windows start at even pixels, so all scales can share the means over 2 x 2 pixels.
-    magnitudes = orientation_magnitudes(lightness).contiguous(memory_format=torch.channels_last)
+    magnitudes = to_channels_last(orientation_magnitudes(lightness))
     pairs = F.avg_pool2d(_extend(magnitudes, _MARGIN), 2)
     scales = []
     for size, weight in _SCALES:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from stcolor_core.errors import ModelError
 from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
 from stcolor_core.method.features.lite0 import Lite0, load_lite0, packaged_state
+from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.onednn import conv2d
 
 __all__ = [
@@ -147,7 +148,7 @@ class MatchingNet(nn.Module):
         assert total is not None
         centred = _centre(total)
         # Channels last: each position's features lie together, as all that reads them takes them by position.
-        return _divide(centred, _length(centred)).contiguous(memory_format=torch.channels_last)
+        return to_channels_last(_divide(centred, _length(centred)))
 
 
 def backbone(device: torch.device | str) -> Lite0:
@@ -203,7 +204,7 @@ def _levels(network: Lite0, lightness: Tensor) -> Iterator[Tensor]:
     grid = (-(-height // _STRIDE), -(-width // _STRIDE))
     picture = F.pad(lightness[:, None], (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate")
     local = torch.cat([gradient_descriptors(picture[:, 0]), _SAMPLE_WEIGHT * luminance_samples(picture[:, 0])], dim=1)
-    yield _centre(local.contiguous(memory_format=torch.channels_last))
+    yield _centre(to_channels_last(local))
     larger = F.interpolate(picture / 100, scale_factor=_ENLARGEMENT, mode="bicubic", align_corners=False).clamp(0, 1)
     below, right = (-size % _ALIGNMENT for size in larger.shape[2:])
     maps = network(F.pad(larger, (0, right, 0, below), mode="replicate"))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stcolor_core.method.convolution import convolve_upsampled, instance_norm_
+from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.winograd import WinogradConv, apply_convolution, prepare_network
 
@@ -67,7 +68,7 @@ class ColorNet(nn.Module):
             x: Shape (N, 7, H, W), H and W multiples of 8, at least 16. The channels are L* - 50, warped a and b, their
                 similarity, L* - 50 of the previous frame, its a and b.
         """
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = to_channels_last(x)
         skips = [self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")]
         skips.append(self._block(self.conv1_2norm_ss(skips[0]), "conv2_1", "conv2_2"))
         skips.append(self._block(self.conv2_2norm_ss(skips[1]), "conv3_1", "conv3_2", "conv3_3"))

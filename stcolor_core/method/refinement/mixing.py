@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 
@@ -92,7 +93,7 @@ class MixingNet(nn.Module):
         mean, largest = reduce(torch.add, by_candidate) / count, reduce(torch.maximum, by_candidate)
         pooled = torch.cat([mean, largest, _convolve_half(self.light, light)], dim=1)
         # All that follows takes two thirds of the time with its channels last.
-        stem, pooled = (x.contiguous(memory_format=torch.channels_last) for x in (stem, pooled))
+        stem, pooled = (to_channels_last(x) for x in (stem, pooled))
         context = self._context(pooled)
         # The head's convolution is split, so that its part over the context runs once for all candidates.
         stem_weight, context_weight = torch.split(self.judge.weight, [_STEM, _WIDTHS[0]], dim=1)

@@ -55,12 +55,12 @@ def test_every_position_is_in_exactly_one_block(grid: tuple[int, int]) -> None:
 
 
 def test_a_small_grid_needs_no_shortlist() -> None:
-    few = torch.rand(32, 16, 8)
+    few = torch.rand(32, 8)
     assert top_blocks(few, few, torch.zeros(32, 32, dtype=torch.bool), references=1) is None
 
 
 def test_tracked_positions_are_always_candidates() -> None:
-    places = torch.rand(100, 16, 8)
+    places = torch.rand(100, 8)
     tracked = torch.zeros(100, 100, dtype=torch.bool)
     tracked[torch.arange(100), (torch.arange(100) * 7) % 100] = True
     chosen = top_blocks(places, places, tracked, references=1)
