@@ -138,6 +138,8 @@ def overall_change(target: Plane, other: Plane, visibility: Plane) -> LightChang
     places = [round(quantile * (len(target) - 1)) for quantile in QUANTILES]
     before = float(np.abs(target - other).mean())
     with_gain = float(np.abs(target - relight_lightness(other, exposure)).mean())
+    if exposure <= 1 and with_gain < LINE_BETTER[0] * LEAST_LEFT:  # no line could explain enough of it
+        return LightChange(exposure)
     knots = _order_statistics(other, places), _order_statistics(target, places)
     lines = [_fit_line(*knots, coded=coded) for coded in (False, True)]
     line = min(lines, key=lambda line: float(np.abs(knots[1] - relight_lightness(knots[0], line)).mean()))

@@ -104,12 +104,15 @@ def make_windows(
         x = (x + displacement[:, :1].round().long()).clamp(0, width - 1)
         y = (y + displacement[:, 1:].round().long()).clamp(0, height - 1)
     offset = torch.arange(-radius, radius + 1, device=device)
-    y, x = (y + offset)[:, :, None], (x + offset)[:, None]  # (P, 2 radius + 1, 1) and (P, 1, 2 radius + 1)
-    inside = ((y >= 0) & (y < height)) & ((x >= 0) & (x < width))
+    y, x = y + offset, x + offset  # (P, 2 radius + 1)
+    rows, columns = (y >= 0) & (y < height), (x >= 0) & (x < width)
     if radii is not None:
-        near = offset.abs() <= radii.round()[:, None]  # (P, 2 radius + 1)
-        inside &= near[:, :, None] & near[:, None]
-    return Window((y * width + x).masked_fill_(~inside, -1).flatten(1))
+        near = offset.abs() <= radii.round()[:, None]
+        rows, columns = rows & near, columns & near
+    # What lies outside along one axis stays negative, whatever the other one adds.
+    outside = -height * width
+    y, x = torch.where(rows, y * width, outside), torch.where(columns, x, outside)
+    return Window((y[:, :, None] + x[:, None]).clamp_min_(-1).flatten(1))
 
 
 def window_affinity(target: Tensor, neighbour: Tensor, window: Window, *, temperature: float) -> Tensor:
