@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
-from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import Alignment, find_alignment
+from stcolor_core.method.registration.coordinates import COORDINATES, codes_of, is_clipped
 from stcolor_core.method.registration.edges import (
     REACH,
     TILES,
@@ -34,7 +34,6 @@ from stcolor_core.method.registration.edges import (
     lightness_edges,
     slopes,
 )
-from stcolor_core.method.registration.painted import LUMA
 
 __all__ = ["ColorPlace", "find_color_place"]
 
@@ -61,7 +60,6 @@ _SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
-_AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
@@ -124,6 +122,7 @@ def find_color_place(
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
     relit: Chroma | None = None,
+    kept: str | None = None,
 ) -> ColorPlace:
     """Return where the colours of a keyframe belong.
 
@@ -135,6 +134,7 @@ def find_color_place(
         lightness_of: Returns the L* of a plate frame, shape (H, W), 0..100. Called for the other frames only if the
             colours do not fit this one.
         relit: Its a* and b* in the plate's light, shape (H, W, 2); None if it came in that.
+        kept: The lightness that an editor kept of the plate, a key of `COORDINATES`; None if it is not known.
     """
     own = lightness_of(frame)
     lines = min(_LINES, len(own))
@@ -142,20 +142,16 @@ def find_color_place(
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
     given = resize(lab, size)
     small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
-    counted = _within_frame(inside & ~_is_clipped(given))
+    counted = _within_frame(inside & ~is_clipped(given))
     if _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
     light = resize(own, size)
     target = lightness_edges(light)
-    found = _search(target, color_edges(small, inside), inside, counted)
-    if found is None or not (found.is_in_doubt or relit is not None):
-        return ColorPlace(frame)
-    # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
-    searched = [found]
-    # The plate's L* takes the place of their own, whose grain would be theirs.
-    over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
-    if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
-        searched += [each for each in [_search(target, over_luma, inside, counted)] if each is not None]
+    if kept in COORDINATES:
+        found = _search(target, color_edges(COORDINATES[kept](codes_of(given)), inside), inside, counted)
+        searched = [] if found is None else [found]
+    else:
+        searched = _searches(target, np.dstack([light, small]), inside, counted, is_relit=relit is not None)
     if not any(each.is_in_doubt for each in searched):
         return ColorPlace(frame)
     colors = searched[-1].colors
@@ -228,6 +224,27 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
     return _Search(all_colors, own_fit, bool(maps) or gain >= _WORTH, alignment)
 
 
+def _searches(target: Edges, lab: Image, inside: Mask, counted: Mask, *, is_relit: bool) -> list[_Search]:
+    """Return what is found in a*, b*, and in the coordinates in which the colours have the fewest of the plate's edges.
+
+    Args:
+        target: The edges of L*, shape (H, W, 2).
+        lab: The plate's L* with the colours, shape (H, W, 3). Their own grain would be theirs.
+        inside: Where they are known, shape (H, W), bool.
+        counted: What counts of that.
+        is_relit: Whether their light was put right, after which there is always doubt.
+    """
+    found = _search(target, color_edges(np.ascontiguousarray(lab[..., 1:]), inside), inside, counted)
+    if found is None or not (found.is_in_doubt or is_relit):
+        return []
+    codes, of_plate = codes_of(lab), _within(target, counted)
+    others = [color_edges(coordinates(codes), inside) for coordinates in dict.fromkeys(COORDINATES.values())]
+    fits = [correlate(of_plate, _within(each, counted)) for each in others]
+    best = min(range(len(others)), key=lambda index: fits[index])
+    further = _search(target, others[best], inside, counted) if fits[best] < _PURER * found.own_fit else None
+    return [found] if further is None else [found, further]
+
+
 def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
     """Return the correlation of the edges of colours, moved or not, with those of their own frame."""
     if alignment is not None:
@@ -261,25 +278,6 @@ def _shown_frame(
     if shown is None or fits[shown] <= least:
         return None
     return shown if _belongs(colors, target, edges[shown], inside, _OF_A_FRAME) else None
-
-
-def _is_clipped(lab: Image) -> Mask:
-    """Return where some channel of a picture, in CIELAB, is at an end of what files of 8 bits hold, and beside it.
-
-    There colour depends on lightness, so that even another picture's has edges where the plate has.
-    """
-    linear = lab_to_linear(lab)
-    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
-    return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
-
-
-def _code_differences(lab: Image) -> Chroma:
-    """Return red and blue without luma, in per cent of sRGB codes, of a picture in CIELAB, shape (H, W, 2).
-
-    A mode that keeps luma, and Y'CbCr, leave these as they were, but not a* and b*, which then have the plate's edges.
-    """
-    codes = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
-    return np.asarray(100 * (codes - (codes @ LUMA)[..., None])[..., ::2], np.float32)
 
 
 def _within_frame(planes: AnyPlanes) -> AnyPlanes:

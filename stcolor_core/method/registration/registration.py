@@ -29,10 +29,11 @@ from stcolor_core.method.registration.channels import find_channel_order, find_s
 from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.exactness import has_few_levels, has_texture, is_damaged, is_exact
-from stcolor_core.method.registration.painted import find_painted_lightness
+from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
+from stcolor_core.method.registration.wording import describe_moves, enumerate_parts
 
-__all__ = ["CLEANED", "REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
+__all__ = ["CLEANED", "REACH", "Registration", "find_neighbours", "find_registration"]
 
 CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 REACH = 5  # frames on either side that a keyframe is compared with
@@ -123,13 +124,18 @@ class Registration:
         if self.used is not None:
             used = resize(self.used.astype(np.float32), (height, width)) > 0.5
             known = used if known is None else known & used
+        moves_colors, painted = self.alignment is not None and self.by_color, _painted(self.tones)
+        if self.alignment is not None and moves_colors and painted is not None:
+            # what was painted is moved, and painted once more over the lightness of where it belongs
+            colors, known = _move(painted.colors(lab), known, self.alignment.at((height, width)))
+            lab, moves_colors = painted.over(colors, lightness), False
         for tone in self.tones:
             lab = tone.apply(lab)
         if self.clean:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
 
             lab = np.dstack([lab[..., :1], clean_chroma(lab, lightness, known=known)])
-        if self.alignment is not None and self.by_color:  # light is judged where it lies, before
+        if self.alignment is not None and moves_colors:  # other light is judged where it lies, before
             moved, known = _move(lab, known, self.alignment.at((height, width)))
             lab = np.dstack([lab[..., :1], moved[..., 1:]])
         return lab, known
@@ -165,7 +171,7 @@ class Registration:
             lead = "lies between bars, which are left out: " if self._between_bars else lead
             parts.append(f"{lead}{moves} to fit")
         if tones:
-            parts.append(_enumerate(tones))
+            parts.append(enumerate_parts(tones))
         if self.bars is not None and not self._between_bars:
             parts.append("its bars are left out")
         if self.few_levels:
@@ -212,6 +218,10 @@ def find_registration(
         return _register(given)
     found = _register(given._replace(known=~bars if known is None else known & ~bars))
     return found if found.frame is None else replace(found, bars=bars)
+
+
+def _painted(tones: Iterable[Tone]) -> PaintedLightness | None:
+    return next((tone for tone in tones if isinstance(tone, PaintedLightness)), None)
 
 
 def _move(lab: Image, known: Mask | None, alignment: Alignment) -> tuple[Image, Mask | None]:
@@ -285,6 +295,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
     lab = given.lab
     for tone in found.tones:
         lab = tone.apply(lab)
+    painted = _painted(found.tones)
     lies = find_color_place(
         given.lab,
         given.known,
@@ -292,6 +303,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         others=given.others,
         lightness_of=given.lightness_of,
         relit=np.ascontiguousarray(lab[..., 1:]) if found.tones else None,
+        kept=None if painted is None else painted.kept,
     )
     if lies.is_own(given.frame):
         return found
@@ -369,27 +381,3 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     share = 1.0 if known is None else float(known.mean())
     unused = 1 - float((counted if used is None else counted & used).mean()) / share
     return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
-
-
-def describe_moves(alignment: Alignment, lines: int) -> str:
-    """Return how a picture is moved: "moved by 3.2 px, scaled by 1.008 and turned by 0.2 degrees".
-
-    Args:
-        alignment: The map.
-        lines: Height of the picture in pixels, in which lengths are given.
-    """
-    factor = lines / alignment.size[0]
-    moves = []
-    if alignment.shift > 0.001 * alignment.size[0]:
-        moves.append(f"moved by {alignment.shift * factor:.1f} px")
-    if abs(alignment.scale - 1) > 0.001:
-        moves.append(f"scaled by {alignment.scale:.3f}")
-    if alignment.turn > 0.1:
-        moves.append(f"turned by {alignment.turn:.1f} degrees")
-    if alignment.bend * factor >= 0.05:
-        moves.append(f"bent by {alignment.bend * factor:.1f} px")
-    return _enumerate(moves or ["moved slightly"])
-
-
-def _enumerate(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,71 @@
+"""Coordinates of colour that are free of the plate's light, by the way in which a program lays colour over a plate.
+
+A program keeps some lightness of the plate and takes the rest from the paint. What it takes has the paint's edges
+alone; any other coordinates, a* and b* among them, have the plate's edges too, wherever the colours lie:
+
+- over L*: a*, b*.
+- over luma, and in Y'CbCr: the differences of the code values from luma.
+- over HSL lightness l: (codes - l) / min(l, 1 - l), which hue and saturation of HSL determine.
+- over HSV value, HSI intensity or luminance, by a factor: the shares of the channels in their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import Chroma, Image, Mask
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.registration.painted import LUMA
+
+__all__ = ["COORDINATES", "codes_of", "is_clipped"]
+
+_AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
+_LEAST = 0.04  # of the code values, by which differences are divided: below, rounding to 8 bits is all they are
+
+
+def _differences(codes: Image) -> Chroma:
+    return 100 * (codes - (codes @ LUMA)[..., None])[..., ::2]
+
+
+def _saturations(codes: Image) -> Chroma:
+    light = (codes.max(axis=-1, keepdims=True) + codes.min(axis=-1, keepdims=True)) / 2
+    colors = (codes - light) / np.maximum(np.minimum(light, 1 - light), _LEAST)
+    return 50 * (colors - colors.mean(axis=-1, keepdims=True))[..., ::2]
+
+
+def _shares(codes: Image) -> Chroma:
+    return 150 * (codes / np.maximum(codes.sum(axis=-1, keepdims=True), 3 * _LEAST))[..., ::2]
+
+
+COORDINATES: dict[str, Callable[[Image], Chroma]] = {
+    "luma": _differences,
+    "HSL": _saturations,
+    "HSV": _shares,
+    "HSI": _shares,
+}
+"""Two coordinates, shape (H, W, 2), of code values of sRGB, (H, W, 3), by the lightness that was kept."""
+
+
+def codes_of(lab: Image) -> Image:
+    """Return the code values of sRGB of a picture, 0..1, shape (H, W, 3).
+
+    Args:
+        lab: CIELAB, shape (H, W, 3).
+    """
+    return np.asarray(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)), np.float32)
+
+
+def is_clipped(lab: Image) -> Mask:
+    """Return where some channel of a picture is at an end of what files of 8 bits hold, and beside it, shape (H, W).
+
+    There colour depends on lightness, so that even another picture's has edges where the plate has.
+
+    Args:
+        lab: CIELAB, shape (H, W, 3).
+    """
+    linear = lab_to_linear(lab)
+    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
+    return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
