@@ -16,29 +16,33 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from stcolor_core.arrays import Chroma, Image, Mask
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.registration.painted import LUMA
 
-__all__ = ["COORDINATES", "codes_of", "is_clipped"]
+__all__ = ["COORDINATES", "codes_of", "is_clipped", "without_clipped"]
 
 _AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
 _LEAST = 0.04  # of the code values, by which differences are divided: below, rounding to 8 bits is all they are
 
 
 def _differences(codes: Image) -> Chroma:
-    return 100 * (codes - (codes @ LUMA)[..., None])[..., ::2]
+    return np.asarray(100 * (codes - (codes @ LUMA)[..., None])[..., ::2], np.float32)
 
 
 def _saturations(codes: Image) -> Chroma:
     light = (codes.max(axis=-1, keepdims=True) + codes.min(axis=-1, keepdims=True)) / 2
     colors = (codes - light) / np.maximum(np.minimum(light, 1 - light), _LEAST)
-    return 50 * (colors - colors.mean(axis=-1, keepdims=True))[..., ::2]
+    return np.asarray(50 * (colors - colors.mean(axis=-1, keepdims=True))[..., ::2], np.float32)
 
 
 def _shares(codes: Image) -> Chroma:
-    return 150 * (codes / np.maximum(codes.sum(axis=-1, keepdims=True), 3 * _LEAST))[..., ::2]
+    return np.asarray(150 * (codes / np.maximum(codes.sum(axis=-1, keepdims=True), 3 * _LEAST))[..., ::2], np.float32)
 
+
+# L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
+# own black or white; shares of what is known: of clipped pixels from which they count, and of the others that must be left.
+_WRONG_SIDE, _COLORED, _WORTH, _LEFT = 1.0, 5.0, 0.005, 0.05
 
 COORDINATES: dict[str, Callable[[Image], Chroma]] = {
     "luma": _differences,
@@ -66,6 +70,34 @@ def is_clipped(lab: Image) -> Mask:
     Args:
         lab: CIELAB, shape (H, W, 3).
     """
-    linear = lab_to_linear(lab)
-    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
+    ends = np.logical_or(*_ends(lab))
     return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def without_clipped(lab: Image, plate: Plane, known: Mask) -> Mask:
+    """Return the pixels of a keyframe whose luminance tells something, shape (H, W), bool.
+
+    Colours that are too strong for their luminance are clipped in a file. A channel cut off at white makes a pixel
+    darker than its plate, one at black lighter. Where that is so, nothing is told of light or place.
+
+    Args:
+        lab: The keyframe in CIELAB, shape (H, W, 3).
+        plate: The plate's L*, shape (H, W), 0..100.
+        known: Pixels to compare, shape (H, W), bool.
+
+    Returns:
+        The argument itself if hardly anything is clipped, or hardly anything else is left.
+    """
+    at_black, at_white = _ends(lab)
+    key = lab[..., 0]
+    explained = (at_white & (key < plate + _WRONG_SIDE)) | (at_black & (key > plate - _WRONG_SIDE))
+    clipped = np.asarray(explained & (np.hypot(lab[..., 1], lab[..., 2]) > _COLORED), np.uint8)
+    left = known & (cv2.dilate(clipped, np.ones((3, 3), np.uint8)) == 0)
+    share = left.sum() / max(known.sum(), 1)
+    return left if _LEFT < share < 1 - _WORTH else known
+
+
+def _ends(lab: Image) -> tuple[Mask, Mask]:
+    """Return where some channel of a picture in CIELAB is black, and where some is white, in a file of 8 bits."""
+    linear = lab_to_linear(lab)
+    return (np.abs(linear) < _AT_BLACK).any(axis=-1), (np.abs(linear - 1) < _AT_WHITE).any(axis=-1)

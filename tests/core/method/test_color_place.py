@@ -9,6 +9,7 @@ import pytest
 from stcolor_core.arrays import Chroma, Image, Plane
 from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.method.registration import Registration, find_registration
+from stcolor_core.method.registration.exactness import is_exact
 
 HEIGHT, WIDTH = 144, 256
 
@@ -396,9 +397,31 @@ def test_what_slipped_over_another_lightness_is_put_back(kept: str, shift: int) 
 
 
 @pytest.mark.parametrize("seed", range(4, 8))
-@pytest.mark.parametrize("kept", MODELS)
+@pytest.mark.parametrize("kept", ["HSL", "HSV", "HSI"])
 def test_another_picture_over_another_lightness_is_told(kept: str, seed: int) -> None:
     other = np.clip(np.asarray(lab_to_srgb(np.dstack(picture(seed))), np.float32), 0, 1)
     found = register_picture(over_model(other, GREY, kept))
     assert found.frame == 3 and found.alignment is None and found.certainty is not None
     assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
+
+
+@pytest.mark.parametrize("chroma", [2.0, 3.0])
+@pytest.mark.parametrize("seed", range(3, 7))
+def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, chroma: float) -> None:
+    """Neon colours, which a file cuts off: no other light, place or number of colours, and nothing to clean."""
+    lightness, ab = picture(seed)
+    lab = saved(lightness, np.float32(chroma) * ab)
+    assert not is_exact(lab[..., 0], lightness, np.ones(lightness.shape, bool))  # by its luminance
+    found = find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
+    assert found == Registration(3)
+
+
+def test_neon_colours_in_another_light_are_relit_by_what_is_not_clipped() -> None:
+    lightness, ab = PAN[3]
+    dark = np.asarray(100 * (lightness / 100) ** np.float32(1.3), np.float32)
+    found = find_registration(
+        saved(dark, np.float32(2) * ab), None, frame=3, others=[], lightness_of=lambda _: lightness
+    )
+    assert found.frame == 3 and found.tones and found.alignment is None and not found.few_levels
+    used, _ = found.apply(saved(dark, 0.3 * ab), None, lightness)
+    assert np.abs(used[..., 0] - lightness).mean() < 1.5
