@@ -23,14 +23,14 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import Alignment, find_alignment
 from stcolor_core.method.registration.coordinates import COORDINATES, codes_of, is_clipped
 from stcolor_core.method.registration.edges import (
-    REACH,
     TILES,
     Edges,
+    are_grainy,
+    are_soft,
     color_edges,
     correlate,
-    correlations,
-    distances,
     find_similarity,
+    fit_beyond_chance,
     lightness_edges,
     slopes,
 )
@@ -48,18 +48,19 @@ _EVEN = 3.0  # how far from the median a*, b* pixels may lie to be of one colour
 _ALL, _MOST = 99, 90
 _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
-_CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
+_STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
 _SHARPEST, _FAINT = 98, 1.4  # per cent of the pixels; slope that they reach at most where colour has no edge of its own
-_SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
+# px of a blur under which true colours show through grain, and deviations by which they fit then
+_GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 2.0
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
@@ -165,6 +166,11 @@ def find_color_place(
     target = _within(target, counted)
     if all(_follow(_within(each.colors, counted), target) for each in searched):
         return ColorPlace(frame)
+    if kept not in COORDINATES and are_grainy(_within(searched[0].colors, counted)):
+        smooth = [cv2.GaussianBlur(plane, (0, 0), _GRAIN_SMOOTHED) for plane in (light, small)]
+        of_plate, of_colors = lightness_edges(smooth[0]), color_edges(smooth[1], inside)
+        if _follow(*(_within(each, counted) for each in (of_colors, of_plate)), by_chance=_SMOOTHED_BY_CHANCE):
+            return ColorPlace(frame)  # true colours under grain
     return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
 
 
@@ -195,7 +201,7 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
     """
     colors, lines = _within(all_colors, counted), len(target)
     energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
-    if energy <= _LEAST_COUNTED * of_all or _are_soft(all_colors):  # what counts alone has harder borders
+    if energy <= _LEAST_COUNTED * of_all or are_soft(all_colors):  # what counts alone has harder borders
         return None
     maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
@@ -346,49 +352,34 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
         proof: What shows it.
     """
     colors, own, new = (_within(edges, inside) for edges in (colors, own, new))
-    fit_new, spread, elsewhere = _fit(colors, new)
-    if fit_new <= proof.by_chance * spread or elsewhere > _REPEATED * fit_new or correlate(colors, new) < proof.fit:
+    fit_new, spread, elsewhere = fit_beyond_chance(colors, new)
+    if fit_new <= proof.by_chance * spread or correlate(colors, new) < proof.fit:
         return False
-    (energy_own, *_), (energy_new, *_) = _fit(own, own), _fit(new, new)
+    if elsewhere > min(_REPEATED * fit_new, fit_new - _STANDS_OUT * spread):
+        return False
+    (energy_own, *_), (energy_new, *_) = fit_beyond_chance(own, own), fit_beyond_chance(new, new)
     if min(energy_own, energy_new) <= 0:
         return False
-    alike = _fit(own, new)[0] / np.sqrt(energy_own * energy_new)
-    fit_own = _fit(colors, own)[0] * np.sqrt(energy_new / energy_own)
+    alike = fit_beyond_chance(own, new)[0] / np.sqrt(energy_own * energy_new)
+    fit_own = fit_beyond_chance(colors, own)[0] * np.sqrt(energy_new / energy_own)
     # What each place explains by itself: least squares of both at once.
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
     is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
     return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
 
 
-def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
-    """Return how well edges fit beyond chance, the deviation of chance, and how well they fit elsewhere at best."""
-    found = correlations(first, second)
-    length = distances()
-    chance = found[length >= _CHANCE]
-    usual = float(np.median(chance))
-    spread = 1.48 * float(np.median(np.abs(chance - usual)))
-    return float(found[REACH, REACH]) - usual, spread, float(found[length >= _PEAK].max()) - usual
-
-
-def _are_soft(colors: Edges) -> bool:
-    """Return whether edges of colour are so soft that they prove no place."""
-    found = correlations(colors, colors)
-    beside = float(found[np.abs(distances() - _SOFT_PX) < 0.5].mean())
-    return beside > _SOFT * float(found[REACH, REACH])
-
-
-def _follow(colors: Edges, target: Edges) -> bool:
+def _follow(colors: Edges, target: Edges, by_chance: float = _BY_CHANCE) -> bool:
     """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
-    fit, spread, _ = _fit(colors, target)
-    energy, _, elsewhere = _fit(colors, colors)
+    fit, spread, _ = fit_beyond_chance(colors, target)
+    energy, _, elsewhere = fit_beyond_chance(colors, colors)
     if elsewhere > _REPEATED * energy:
         return True
-    return fit > _BY_CHANCE * spread and correlate(colors, target) > _UNLIKE
+    return fit > by_chance * spread and correlate(colors, target) > _UNLIKE
 
 
 def _certainty(colors: Edges, target: Edges) -> Plane:
     """Return how certain colours are that do not follow the plate's edges, shape (H, W), 0..1."""
-    _, spread, elsewhere = _fit(colors, target)
+    _, spread, elsewhere = fit_beyond_chance(colors, target)
     if elsewhere <= _BY_CHANCE_ELSEWHERE * spread:
         return np.full(colors.shape[:2], _OF_ANOTHER_PICTURE, np.float32)
     edges = (np.linalg.norm(colors, axis=-1) > _EDGE).astype(np.uint8)

@@ -41,7 +41,7 @@ def _shares(codes: Image) -> Chroma:
 
 
 # L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
-# own black or white; shares of what is known: of clipped pixels from which they count, and of the others that must be left.
+# own black or white; shares of what is known: of clipped pixels from which they count, and of others that must be left
 _WRONG_SIDE, _COLORED, _WORTH, _LEFT = 1.0, 5.0, 0.005, 0.05
 
 COORDINATES: dict[str, Callable[[Image], Chroma]] = {
@@ -100,4 +100,6 @@ def without_clipped(lab: Image, plate: Plane, known: Mask) -> Mask:
 def _ends(lab: Image) -> tuple[Mask, Mask]:
     """Return where some channel of a picture in CIELAB is black, and where some is white, in a file of 8 bits."""
     linear = lab_to_linear(lab)
-    return (np.abs(linear) < _AT_BLACK).any(axis=-1), (np.abs(linear - 1) < _AT_WHITE).any(axis=-1)
+    ends = (np.abs(linear) < _AT_BLACK, np.abs(linear - 1) < _AT_WHITE)
+    at_black, at_white = (np.asarray(end.any(axis=-1), bool) for end in ends)
+    return at_black, at_white
