@@ -167,9 +167,12 @@ def find_color_place(
     if all(_follow(_within(each.colors, counted), target) for each in searched):
         return ColorPlace(frame)
     if kept not in COORDINATES and are_grainy(_within(searched[0].colors, counted)):
-        smooth = [cv2.GaussianBlur(plane, (0, 0), _GRAIN_SMOOTHED) for plane in (light, small)]
-        of_plate, of_colors = lightness_edges(smooth[0]), color_edges(smooth[1], inside)
-        if _follow(*(_within(each, counted) for each in (of_colors, of_plate)), by_chance=_SMOOTHED_BY_CHANCE):
+        smooth_light, smooth_colors = (
+            np.asarray(cv2.GaussianBlur(plane, (0, 0), _GRAIN_SMOOTHED), np.float32) for plane in (light, small)
+        )
+        of_plate = _within(lightness_edges(smooth_light), counted)
+        of_colors = _within(color_edges(smooth_colors, inside), counted)
+        if _follow(of_colors, of_plate, _SMOOTHED_BY_CHANCE):
             return ColorPlace(frame)  # true colours under grain
     return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
 

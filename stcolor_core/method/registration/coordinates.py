@@ -31,13 +31,17 @@ def _differences(codes: Image) -> Chroma:
 
 
 def _saturations(codes: Image) -> Chroma:
-    light = (codes.max(axis=-1, keepdims=True) + codes.min(axis=-1, keepdims=True)) / 2
-    colors = (codes - light) / np.maximum(np.minimum(light, 1 - light), _LEAST)
-    return np.asarray(50 * (colors - colors.mean(axis=-1, keepdims=True))[..., ::2], np.float32)
+    red, green, blue = cv2.split(codes)  # numpy is slow along the last of three axes
+    light = (cv2.max(cv2.max(red, green), blue) + cv2.min(cv2.min(red, green), blue)) / 2
+    scale = 50 / np.maximum(np.minimum(light, 1 - light), _LEAST)
+    mean = (red + green + blue) / 3
+    return np.asarray(np.dstack([(red - mean) * scale, (blue - mean) * scale]), np.float32)
 
 
 def _shares(codes: Image) -> Chroma:
-    return np.asarray(150 * (codes / np.maximum(codes.sum(axis=-1, keepdims=True), 3 * _LEAST))[..., ::2], np.float32)
+    red, green, blue = cv2.split(codes)
+    scale = 150 / np.maximum(red + green + blue, 3 * _LEAST)
+    return np.asarray(np.dstack([red * scale, blue * scale]), np.float32)
 
 
 # L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
