@@ -58,6 +58,7 @@ _SHARPEST, _FAINT = 98, 1.4  # per cent of the pixels; slope that they reach at 
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
+_ALIKE = 0.1  # correlation from which they follow them, however much other shifts fit as well: of other pictures 0.05
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
 # px of a blur under which true colours show through grain, and deviations by which they fit then
 _GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 2.0
@@ -377,7 +378,8 @@ def _follow(colors: Edges, target: Edges, by_chance: float = _BY_CHANCE) -> bool
     energy, _, elsewhere = fit_beyond_chance(colors, colors)
     if elsewhere > _REPEATED * energy:
         return True
-    return fit > by_chance * spread and correlate(colors, target) > _UNLIKE
+    alike = correlate(colors, target)
+    return alike > _ALIKE or (fit > by_chance * spread and alike > _UNLIKE)
 
 
 def _certainty(colors: Edges, target: Edges) -> Plane:
