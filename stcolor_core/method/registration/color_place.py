@@ -61,7 +61,7 @@ _BY_CHANCE, _UNLIKE = 1.5, 0.025
 _ALIKE = 0.1  # correlation from which they follow them, however much other shifts fit as well: of other pictures 0.05
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
 # px of a blur under which true colours show through grain, and deviations by which they fit then
-_GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 2.0
+_GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 4.5
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
@@ -173,7 +173,8 @@ def find_color_place(
         )
         of_plate = _within(lightness_edges(smooth_light), counted)
         of_colors = _within(color_edges(smooth_colors, inside), counted)
-        if _follow(of_colors, of_plate, _SMOOTHED_BY_CHANCE):
+        fit, spread, _ = fit_beyond_chance(of_colors, of_plate)
+        if fit > _SMOOTHED_BY_CHANCE * spread:
             return ColorPlace(frame)  # true colours under grain
     return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
 
@@ -372,14 +373,14 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
     return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
 
 
-def _follow(colors: Edges, target: Edges, by_chance: float = _BY_CHANCE) -> bool:
+def _follow(colors: Edges, target: Edges) -> bool:
     """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
     fit, spread, _ = fit_beyond_chance(colors, target)
     energy, _, elsewhere = fit_beyond_chance(colors, colors)
     if elsewhere > _REPEATED * energy:
         return True
     alike = correlate(colors, target)
-    return alike > _ALIKE or (fit > by_chance * spread and alike > _UNLIKE)
+    return alike > _ALIKE or (fit > _BY_CHANCE * spread and alike > _UNLIKE)
 
 
 def _certainty(colors: Edges, target: Edges) -> Plane:
