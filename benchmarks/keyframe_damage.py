@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Image
+from stcolor_core.arrays import Image, Plane
 from stcolor_core.images.color import srgb_decode, srgb_encode
 
 KEY = 5  # index of the keyframe in a clip
@@ -175,14 +175,15 @@ def painted(picture: Image) -> Image:
     return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
 
 
-def painted_over(picture: Image, kept: str) -> Image:
+def painted_over(picture: Image, kept: str, plate: Plane | None = None) -> Image:
     """Return hue and saturation of the colour over the grey plate's lightness of HSL, or its value of HSV.
 
     Args:
         picture: Display RGB, (H, W, 3), 0..1.
         kept: "HSL" or "HSV": the model whose lightness or value is the grey plate's.
+        plate: Code values of the grey plate, (H, W), 0..1; None for the picture's own.
     """
-    grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)[..., None]
+    grey = (srgb_encode(srgb_decode(picture) @ WEIGHTS) if plate is None else plate)[..., None]
     most, least = (end(axis=-1, keepdims=True) for end in (picture.max, picture.min))
     if kept == "HSV":
         return np.clip(picture * grey / np.maximum(most, 1e-4), 0, 1).astype(np.float32)

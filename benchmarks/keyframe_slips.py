@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from keyframe_damage import KEY, WEIGHTS, Matrix, about_centre, jpeg, resampled, turn
+from keyframe_damage import KEY, WEIGHTS, Matrix, about_centre, jpeg, painted_over, resampled, turn
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Plane
@@ -95,6 +95,8 @@ def damaged_keyframes(clip: Clip) -> Iterator[Given]:
     yield Given("slipped in mode Color", in_mode_color(slipped, _grey(lab)), place)
     luma = (paint @ _LUMA)[..., None]
     yield Given("slipped in Y'CbCr", np.clip(slipped + luma - (slipped @ _LUMA)[..., None], 0, 1), place)
+    for kept in ("HSL", "HSV"):
+        yield Given(f"slipped over {kept}", painted_over(slipped, kept, _grey(lab)), place)
     left = np.arange(size[1])[:, None] < size[1] / 2
     yield Given("left half slipped", _over(lab, np.where(left, _moved(lab, move), lab)[..., 1:]), None)
     others = {
@@ -107,6 +109,8 @@ def damaged_keyframes(clip: Clip) -> Iterator[Given]:
     for name, ab in others.items():
         yield Given(name, _over(lab, ab), None)
     yield Given("of another picture, mode Color", in_mode_color(lab_to_srgb(clip.other), _grey(lab)), None)
+    other = np.clip(lab_to_srgb(clip.other), 0, 1)
+    yield Given("of another picture, HSL", painted_over(other, "HSL", _grey(lab)), None)
 
 
 def true_keyframes(clip: Clip) -> Iterator[Given]:
@@ -120,6 +124,8 @@ def true_keyframes(clip: Clip) -> Iterator[Given]:
         yield Given(name, _over(clip.lab, color_of(clip.lab)), still)
     picture = lab_to_srgb(clip.lab)
     yield Given("in mode Color", in_mode_color(picture, _grey(clip.lab)), still)
+    for kept in ("HSL", "HSV"):
+        yield Given(f"over {kept}", painted_over(np.clip(picture, 0, 1), kept), still)
     for quality in (90, 60):
         yield Given(f"JPEG {quality}, luminance too", jpeg(picture, quality), still)
 
@@ -205,7 +211,7 @@ _TRUE_COLORS: dict[str, Callable[[Image], Chroma]] = {
     "quarter size": lambda lab: _coarse(lab[..., 1:], 4, cv2.INTER_LINEAR),
     "quarter size, blocks": lambda lab: _coarse(lab[..., 1:], 4, cv2.INTER_NEAREST),
     "an eighth of the size": lambda lab: _coarse(lab[..., 1:], 8, cv2.INTER_LINEAR),
-    **{f"saturation {factor}": lambda lab, factor=factor: factor * lab[..., 1:] for factor in (0.4, 0.6, 1.5)},
+    **{f"saturation {factor}": lambda lab, factor=factor: factor * lab[..., 1:] for factor in (0.4, 0.6, 1.5, 3)},
     "hue turned by 10 degrees": lambda lab: _hue_turned(lab[..., 1:], 10),
     "the most colourful 15 %": lambda lab: _colorful_part(lab[..., 1:], 0.15),
     "one tint": lambda lab: np.broadcast_to(np.float32([10, 14]), (*lab.shape[:2], 2)),

@@ -13,10 +13,10 @@ from stcolor_core.method.registration.patches import (
 from stcolor_core.method.registration.registration import (
     CLEANED,
     Registration,
-    describe_moves,
     find_neighbours,
     find_registration,
 )
+from stcolor_core.method.registration.wording import describe_moves
 
 __all__ = [
     "CLEANED",

@@ -19,22 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
-from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration.alignment import Alignment, find_alignment
+from stcolor_core.method.registration.coordinates import COORDINATES, codes_of, is_clipped
 from stcolor_core.method.registration.edges import (
-    REACH,
     TILES,
     Edges,
+    are_grainy,
+    are_soft,
     color_edges,
     correlate,
-    correlations,
-    distances,
     find_similarity,
+    fit_beyond_chance,
     lightness_edges,
     slopes,
 )
-from stcolor_core.method.registration.painted import LUMA
 
 __all__ = ["ColorPlace", "find_color_place"]
 
@@ -49,19 +48,20 @@ _EVEN = 3.0  # how far from the median a*, b* pixels may lie to be of one colour
 _ALL, _MOST = 99, 90
 _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
-_CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
 _REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
+_STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
 _SHARPEST, _FAINT = 98, 1.4  # per cent of the pixels; slope that they reach at most where colour has no edge of its own
-_SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
 # Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
 # edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
 _BY_CHANCE, _UNLIKE = 1.5, 0.025
+_ALIKE = 0.1  # correlation from which they follow them, however much other shifts fit as well: of other pictures 0.05
 _BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
-_AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
+# px of a blur under which true colours show through grain, and deviations by which they fit then
+_GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 4.5
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
 _FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
@@ -124,6 +124,7 @@ def find_color_place(
     others: Iterable[int],
     lightness_of: Callable[[int], Plane],
     relit: Chroma | None = None,
+    kept: str | None = None,
 ) -> ColorPlace:
     """Return where the colours of a keyframe belong.
 
@@ -135,6 +136,7 @@ def find_color_place(
         lightness_of: Returns the L* of a plate frame, shape (H, W), 0..100. Called for the other frames only if the
             colours do not fit this one.
         relit: Its a* and b* in the plate's light, shape (H, W, 2); None if it came in that.
+        kept: The lightness that an editor kept of the plate, a key of `COORDINATES`; None if it is not known.
     """
     own = lightness_of(frame)
     lines = min(_LINES, len(own))
@@ -142,20 +144,16 @@ def find_color_place(
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
     given = resize(lab, size)
     small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
-    counted = _within_frame(inside & ~_is_clipped(given))
+    counted = _within_frame(inside & ~is_clipped(given))
     if _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
     light = resize(own, size)
     target = lightness_edges(light)
-    found = _search(target, color_edges(small, inside), inside, counted)
-    if found is None or not (found.is_in_doubt or relit is not None):
-        return ColorPlace(frame)
-    # Programs lay colours over L* or over luma. In the other of both spaces they have edges of the plate's by that.
-    searched = [found]
-    # The plate's L* takes the place of their own, whose grain would be theirs.
-    over_luma = color_edges(_code_differences(np.dstack([light, small])), inside)
-    if correlate(_within(target, counted), _within(over_luma, counted)) < _PURER * found.own_fit:
-        searched += [each for each in [_search(target, over_luma, inside, counted)] if each is not None]
+    if kept in COORDINATES:
+        found = _search(target, color_edges(COORDINATES[kept](codes_of(given)), inside), inside, counted)
+        searched = [] if found is None else [found]
+    else:
+        searched = _searches(target, np.dstack([light, small]), inside, counted, is_relit=relit is not None)
     if not any(each.is_in_doubt for each in searched):
         return ColorPlace(frame)
     colors = searched[-1].colors
@@ -169,6 +167,15 @@ def find_color_place(
     target = _within(target, counted)
     if all(_follow(_within(each.colors, counted), target) for each in searched):
         return ColorPlace(frame)
+    if kept not in COORDINATES and are_grainy(_within(searched[0].colors, counted)):
+        smooth_light, smooth_colors = (
+            np.asarray(cv2.GaussianBlur(plane, (0, 0), _GRAIN_SMOOTHED), np.float32) for plane in (light, small)
+        )
+        of_plate = _within(lightness_edges(smooth_light), counted)
+        of_colors = _within(color_edges(smooth_colors, inside), counted)
+        fit, spread, _ = fit_beyond_chance(of_colors, of_plate)
+        if fit > _SMOOTHED_BY_CHANCE * spread:
+            return ColorPlace(frame)  # true colours under grain
     return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
 
 
@@ -199,7 +206,7 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
     """
     colors, lines = _within(all_colors, counted), len(target)
     energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
-    if energy <= _LEAST_COUNTED * of_all or _are_soft(all_colors):  # what counts alone has harder borders
+    if energy <= _LEAST_COUNTED * of_all or are_soft(all_colors):  # what counts alone has harder borders
         return None
     maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
@@ -226,6 +233,27 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
         for moved in _affine_map(target, all_colors, inside):
             try_map(moved)
     return _Search(all_colors, own_fit, bool(maps) or gain >= _WORTH, alignment)
+
+
+def _searches(target: Edges, lab: Image, inside: Mask, counted: Mask, *, is_relit: bool) -> list[_Search]:
+    """Return what is found in a*, b*, and in the coordinates in which the colours have the fewest of the plate's edges.
+
+    Args:
+        target: The edges of L*, shape (H, W, 2).
+        lab: The plate's L* with the colours, shape (H, W, 3). Their own grain would be theirs.
+        inside: Where they are known, shape (H, W), bool.
+        counted: What counts of that.
+        is_relit: Whether their light was put right, after which there is always doubt.
+    """
+    found = _search(target, color_edges(np.ascontiguousarray(lab[..., 1:]), inside), inside, counted)
+    if found is None or not (found.is_in_doubt or is_relit):
+        return []
+    codes, of_plate = codes_of(lab), _within(target, counted)
+    others = [color_edges(coordinates(codes), inside) for coordinates in dict.fromkeys(COORDINATES.values())]
+    fits = [correlate(of_plate, _within(each, counted)) for each in others]
+    best = min(range(len(others)), key=lambda index: fits[index])
+    further = _search(target, others[best], inside, counted) if fits[best] < _PURER * found.own_fit else None
+    return [found] if further is None else [found, further]
 
 
 def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
@@ -261,25 +289,6 @@ def _shown_frame(
     if shown is None or fits[shown] <= least:
         return None
     return shown if _belongs(colors, target, edges[shown], inside, _OF_A_FRAME) else None
-
-
-def _is_clipped(lab: Image) -> Mask:
-    """Return where some channel of a picture, in CIELAB, is at an end of what files of 8 bits hold, and beside it.
-
-    There colour depends on lightness, so that even another picture's has edges where the plate has.
-    """
-    linear = lab_to_linear(lab)
-    ends = ((np.abs(linear) < _AT_BLACK) | (np.abs(linear - 1) < _AT_WHITE)).any(axis=-1)
-    return np.asarray(cv2.dilate(np.asarray(ends, np.uint8), np.ones((5, 5), np.uint8)) > 0)
-
-
-def _code_differences(lab: Image) -> Chroma:
-    """Return red and blue without luma, in per cent of sRGB codes, of a picture in CIELAB, shape (H, W, 2).
-
-    A mode that keeps luma, and Y'CbCr, leave these as they were, but not a* and b*, which then have the plate's edges.
-    """
-    codes = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
-    return np.asarray(100 * (codes - (codes @ LUMA)[..., None])[..., ::2], np.float32)
 
 
 def _within_frame(planes: AnyPlanes) -> AnyPlanes:
@@ -348,49 +357,35 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
         proof: What shows it.
     """
     colors, own, new = (_within(edges, inside) for edges in (colors, own, new))
-    fit_new, spread, elsewhere = _fit(colors, new)
-    if fit_new <= proof.by_chance * spread or elsewhere > _REPEATED * fit_new or correlate(colors, new) < proof.fit:
+    fit_new, spread, elsewhere = fit_beyond_chance(colors, new)
+    if fit_new <= proof.by_chance * spread or correlate(colors, new) < proof.fit:
         return False
-    (energy_own, *_), (energy_new, *_) = _fit(own, own), _fit(new, new)
+    if elsewhere > min(_REPEATED * fit_new, fit_new - _STANDS_OUT * spread):
+        return False
+    (energy_own, *_), (energy_new, *_) = fit_beyond_chance(own, own), fit_beyond_chance(new, new)
     if min(energy_own, energy_new) <= 0:
         return False
-    alike = _fit(own, new)[0] / np.sqrt(energy_own * energy_new)
-    fit_own = _fit(colors, own)[0] * np.sqrt(energy_new / energy_own)
+    alike = fit_beyond_chance(own, new)[0] / np.sqrt(energy_own * energy_new)
+    fit_own = fit_beyond_chance(colors, own)[0] * np.sqrt(energy_new / energy_own)
     # What each place explains by itself: least squares of both at once.
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
     is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
     return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
 
 
-def _fit(first: Edges, second: Edges) -> tuple[float, float, float]:
-    """Return how well edges fit beyond chance, the deviation of chance, and how well they fit elsewhere at best."""
-    found = correlations(first, second)
-    length = distances()
-    chance = found[length >= _CHANCE]
-    usual = float(np.median(chance))
-    spread = 1.48 * float(np.median(np.abs(chance - usual)))
-    return float(found[REACH, REACH]) - usual, spread, float(found[length >= _PEAK].max()) - usual
-
-
-def _are_soft(colors: Edges) -> bool:
-    """Return whether edges of colour are so soft that they prove no place."""
-    found = correlations(colors, colors)
-    beside = float(found[np.abs(distances() - _SOFT_PX) < 0.5].mean())
-    return beside > _SOFT * float(found[REACH, REACH])
-
-
 def _follow(colors: Edges, target: Edges) -> bool:
     """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
-    fit, spread, _ = _fit(colors, target)
-    energy, _, elsewhere = _fit(colors, colors)
+    fit, spread, _ = fit_beyond_chance(colors, target)
+    energy, _, elsewhere = fit_beyond_chance(colors, colors)
     if elsewhere > _REPEATED * energy:
         return True
-    return fit > _BY_CHANCE * spread and correlate(colors, target) > _UNLIKE
+    alike = correlate(colors, target)
+    return alike > _ALIKE or (fit > _BY_CHANCE * spread and alike > _UNLIKE)
 
 
 def _certainty(colors: Edges, target: Edges) -> Plane:
     """Return how certain colours are that do not follow the plate's edges, shape (H, W), 0..1."""
-    _, spread, elsewhere = _fit(colors, target)
+    _, spread, elsewhere = fit_beyond_chance(colors, target)
     if elsewhere <= _BY_CHANCE_ELSEWHERE * spread:
         return np.full(colors.shape[:2], _OF_ANOTHER_PICTURE, np.float32)
     edges = (np.linalg.norm(colors, axis=-1) > _EDGE).astype(np.uint8)

@@ -22,11 +22,14 @@ __all__ = [
     "REACH",
     "TILES",
     "Edges",
+    "are_grainy",
+    "are_soft",
     "color_edges",
     "correlate",
     "correlations",
     "distances",
     "find_similarity",
+    "fit_beyond_chance",
     "lightness_edges",
     "slopes",
 ]
@@ -40,6 +43,9 @@ _SMOOTHED = 1.0  # px, sigma, before slopes are taken
 _FLAT_LIGHTNESS, _FLAT_COLOR = 0.5, 0.3  # slope a pixel of L*, and of a* and b*, that is no edge yet
 _AROUND, _FAINT = 10.0, 0.2  # edges count by their strength beside those around them, and little if these are faint
 _SMALLEST_TILE = 24  # px
+_CHANCE, _PEAK = 8, 5  # px: shifts from so far on fit by chance; and are another peak than that in the middle
+_SOFT, _SOFT_PX = 0.85, 3  # likeness of colour's own edges so many pixels apart, above which they prove no place
+_GRAIN = 0.06  # likeness of the edges of grain beside themselves, at most; those of pictures have 0.09 and more
 # Scale and turn, as the tangent of its angle: steps of the search, and those around the best of these
 _STEP, _STEPS, _FINE_STEP, _FINE_STEPS = 0.008, 6, 0.002, 3
 
@@ -133,6 +139,42 @@ def distances() -> Plane:
     """Return the length of each shift of `correlations`, px."""
     y, x = np.ogrid[-REACH : REACH + 1, -REACH : REACH + 1]
     return np.asarray(np.hypot(y, x), np.float32)
+
+
+def fit_beyond_chance(first: Edges, second: Edges) -> tuple[float, float, float]:
+    """Return how well edges fit beyond chance, the deviation of chance, and how well they fit elsewhere at best.
+
+    Args:
+        first: Edges, shape (H, W, 2).
+        second: Others, of the same shape.
+    """
+    found = correlations(first, second)
+    length = distances()
+    chance = found[length >= _CHANCE]
+    usual = float(np.median(chance))
+    spread = 1.48 * float(np.median(np.abs(chance - usual)))
+    return float(found[REACH, REACH]) - usual, spread, float(found[length >= _PEAK].max()) - usual
+
+
+def are_soft(colors: Edges) -> bool:
+    """Return whether edges of colour are so soft that they prove no place.
+
+    Args:
+        colors: The edges, shape (H, W, 2).
+    """
+    found = correlations(colors, colors)
+    beside = float(found[np.abs(distances() - _SOFT_PX) < 0.5].mean())
+    return beside > _SOFT * float(found[REACH, REACH])
+
+
+def are_grainy(colors: Edges) -> bool:
+    """Return whether edges of colour are those of grain or noise, which are like none beside them.
+
+    Args:
+        colors: The edges, shape (H, W, 2).
+    """
+    energy, _, elsewhere = fit_beyond_chance(colors, colors)
+    return elsewhere <= _GRAIN * energy
 
 
 def find_similarity(target: Edges, source: Edges, farthest: float) -> tuple[list[Alignment], float]:

@@ -24,7 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane
-from stcolor_core.images.color import LUMINANCE, lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import (
+    LUMINANCE,
+    lab_to_linear,
+    lightness,
+    linear_to_lab,
+    luminance_of,
+    srgb_decode,
+    srgb_encode,
+)
 
 __all__ = ["LUMA", "PaintedLightness", "differences_of", "explains", "find_painted_lightness"]
 
@@ -41,6 +49,7 @@ _STEPS = 12  # of the bisection: to 1/4096 of the code values
 # px: compression of small pictures leaves more than that at each pixel, but little of it on average around one.
 _AROUND = 3.0
 _TINY = 1e-6
+_DARKEST = 2 / 255  # code value below which rounding to 8 bits is all that hue and saturation are
 
 LUMA = np.array([0.3, 0.59, 0.11], np.float32)
 """Weights of R, G and B in the luma that a mode "Color" keeps."""
@@ -89,6 +98,36 @@ class PaintedLightness:
             lab: CIELAB, shape (H, W, 3).
         """
         return np.asarray(lightness(srgb_decode(_KEPT[self.kept](_codes(lab)))), np.float32)
+
+    def colors(self, lab: Image) -> Image:
+        """Return what the editor took from the paint, free of the lightness that it kept.
+
+        Args:
+            lab: CIELAB, shape (H, W, 3).
+
+        Returns:
+            Hue and saturation, or differences from luma, as three planes of linear coordinates, shape (H, W, 3).
+        """
+        codes = _codes(lab)
+        light = _KEPT[self.kept](codes)[..., None]
+        if self.kept == "luma":
+            return codes - light
+        spread = np.minimum(light, 1 - light) if self.kept == "HSL" else light
+        return np.asarray((codes - light) / np.maximum(spread, _DARKEST), np.float32)
+
+    def over(self, colors: Image, plate: Plane) -> Image:
+        """Return a picture as the editor paints it.
+
+        Args:
+            colors: From `colors`, shape (H, W, 3).
+            plate: The plate's L*, shape (H, W), 0..100.
+
+        Returns:
+            CIELAB, shape (H, W, 3).
+        """
+        light = srgb_encode(luminance_of(plate))[..., None]
+        room = {"luma": 1.0, "HSL": np.minimum(light, 1 - light)}.get(self.kept, light)
+        return np.asarray(linear_to_lab(srgb_decode(np.clip(light + room * colors, 0, 1))), np.float32)
 
     def _apply(self, lab: Image) -> Image:
         codes = _codes(lab)

@@ -17,28 +17,24 @@ import cv2
 import numpy as np
 
 from stcolor_core.arrays import Image, Mask, Plane
-from stcolor_core.images.color import roll_off
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.registration.alignment import (
-    Alignment,
-    add_flow,
-    affine_misfit,
-    find_alignment,
-)
+from stcolor_core.method.registration.alignment import Alignment
 from stcolor_core.method.registration.channels import find_channel_order, find_slipped_channels
 from stcolor_core.method.registration.color_place import find_color_place
+from stcolor_core.method.registration.coordinates import without_clipped
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
 from stcolor_core.method.registration.exactness import has_few_levels, has_texture, is_damaged, is_exact
-from stcolor_core.method.registration.painted import find_painted_lightness
-from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
+from stcolor_core.method.registration.fitting import find_frame, fit, lightness_of_keyframe
+from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
+from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone
+from stcolor_core.method.registration.wording import describe_moves, enumerate_parts
 
-__all__ = ["CLEANED", "REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
+__all__ = ["CLEANED", "REACH", "Registration", "find_neighbours", "find_registration"]
 
 CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 REACH = 5  # frames on either side that a keyframe is compared with
 
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
-_NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is named as one without colour
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
@@ -123,13 +119,18 @@ class Registration:
         if self.used is not None:
             used = resize(self.used.astype(np.float32), (height, width)) > 0.5
             known = used if known is None else known & used
+        moves_colors, painted = self.alignment is not None and self.by_color, _painted(self.tones)
+        if self.alignment is not None and moves_colors and painted is not None:
+            # what was painted is moved, and painted once more over the lightness of where it belongs
+            colors, known = _move(painted.colors(lab), known, self.alignment.at((height, width)))
+            lab, moves_colors = painted.over(colors, lightness), False
         for tone in self.tones:
             lab = tone.apply(lab)
         if self.clean:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
 
             lab = np.dstack([lab[..., :1], clean_chroma(lab, lightness, known=known)])
-        if self.alignment is not None and self.by_color:  # light is judged where it lies, before
+        if self.alignment is not None and moves_colors:  # other light is judged where it lies, before
             moved, known = _move(lab, known, self.alignment.at((height, width)))
             lab = np.dstack([lab[..., :1], moved[..., 1:]])
         return lab, known
@@ -165,7 +166,7 @@ class Registration:
             lead = "lies between bars, which are left out: " if self._between_bars else lead
             parts.append(f"{lead}{moves} to fit")
         if tones:
-            parts.append(_enumerate(tones))
+            parts.append(enumerate_parts(tones))
         if self.bars is not None and not self._between_bars:
             parts.append("its bars are left out")
         if self.few_levels:
@@ -206,12 +207,16 @@ def find_registration(
             only if the keyframe was not painted on its own, or its colours do not lie on its edges.
         pixel: Side of one of the keyframe's own pixels in px at working size; above 1 if it was enlarged.
     """
-    bars = find_bars(_lightness_of(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
+    bars = find_bars(lightness_of_keyframe(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     given = _Keyframe(lab, known, frame, others, lightness_of, pixel)
     if bars is None:
         return _register(given)
     found = _register(given._replace(known=~bars if known is None else known & ~bars))
     return found if found.frame is None else replace(found, bars=bars)
+
+
+def _painted(tones: Iterable[Tone]) -> PaintedLightness | None:
+    return next((tone for tone in tones if isinstance(tone, PaintedLightness)), None)
 
 
 def _move(lab: Image, known: Mask | None, alignment: Alignment) -> tuple[Image, Mask | None]:
@@ -238,42 +243,47 @@ def _register(given: _Keyframe) -> Registration:
     lab, known, frame, others, lightness_of, pixel = given
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
-    key = _lightness_of(lab)
+    key = lightness_of_keyframe(lab)
     if counted.mean() < _LEAST_KNOWN:
         return Registration(frame)
     if is_exact(key, lightness, counted):
         return _with_colors_in_place(given, Registration(frame))
+    told = without_clipped(lab, lightness, counted)  # what is clipped tells nothing of light and place
+    clipped = counted & ~told if told is not counted else None
+    if clipped is not None and is_exact(key, lightness, told):
+        return _with_colors_in_place(given, Registration(frame))
+    counted, compared = told, known if clipped is None else told
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
     if not has_texture(key, counted):
         is_colored = np.hypot(lab[..., 1], lab[..., 2])[counted].mean() > _COLORED
         return Registration(None if is_colored else frame)  # one flat colour shows nothing of the plate
     if painted := find_painted_lightness(lab, lightness, counted):
-        found = _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
+        found = _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0, clipped=clipped)
         return _with_colors_in_place(given, found)
     few = has_few_levels(key, lightness, counted)
     if order := find_channel_order(lab, lightness, counted):
-        found = _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0)
+        found = _judge(lab, known, lightness, Registration(frame, tones=(order,)), misfit=0.0, clipped=clipped)
         return _with_colors_in_place(given, found)
     others = tuple(others)  # only now, as the frames are read for it
     given = given._replace(others=others)  # an iterator yields them once
-    shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
+    shown, misfit = find_frame(key, compared, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
-        return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit)
+        return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit, clipped)
     place = None
     if misfit > _STRANGER:
         if (place := find_place(lightness, key, known)) is None:
             return Registration(None)
-        lab, known = place.put(lab, counted, lightness.shape)
-        key, counted = _lightness_of(lab), known
-        shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
+        lab, known = place.put(lab, np.ones(lightness.shape, bool) if known is None else known, lightness.shape)
+        key, counted, compared, clipped = lightness_of_keyframe(lab), known, known, None
+        shown, misfit = find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown != frame:
         lightness = lightness_of(shown)
         if is_exact(key, lightness, counted):
             return Registration(shown)
-    alignment, tones = _fit(lab, known, lightness, pixel)
+    alignment, tones = fit(lab, compared, lightness, pixel, is_clipped=clipped is not None)
     found = Registration(shown, alignment if alignment.moves else None, tones, few_levels=few)
-    found = _judge(lab, known, lightness, found, misfit)
+    found = _judge(lab, known, lightness, found, misfit, clipped)
     if place is not None:
         return replace(found, place=place)
     is_in_place = shown == frame and found.alignment is None and not few
@@ -285,6 +295,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
     lab = given.lab
     for tone in found.tones:
         lab = tone.apply(lab)
+    painted = _painted(found.tones)
     lies = find_color_place(
         given.lab,
         given.known,
@@ -292,6 +303,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         others=given.others,
         lightness_of=given.lightness_of,
         relit=np.ascontiguousarray(lab[..., 1:]) if found.tones else None,
+        kept=None if painted is None else painted.kept,
     )
     if lies.is_own(given.frame):
         return found
@@ -305,60 +317,30 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
     return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)
 
 
-def _lightness_of(lab: Image) -> Plane:
-    return np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
-
-
-def _find_frame(
-    key: Plane, known: Mask | None, *, frame: int, others: Iterable[int], lightness_of: Callable[[int], Plane]
-) -> tuple[int, float]:
-    """Return the frame that a picture shows, and its misfit there."""
-    own = affine_misfit(lightness_of(frame), key, known)
-    misfits = {other: affine_misfit(lightness_of(other), key, known) for other in others}
-    best = min(misfits, key=lambda other: misfits[other], default=frame)
-    if best != frame and misfits[best] < _NEIGHBOUR_GAIN * own:
-        return best, misfits[best]
-    return frame, own
-
-
-def _fit(lab: Image, known: Mask | None, lightness: Plane, pixel: float) -> tuple[Alignment, tuple[Tone, ...]]:
-    """Return the alignment of a picture with the frame that it shows, and the models of its light.
-
-    Flow is found last, in the plate's light, since another light can look like motion; then the light is fitted again,
-    since misplaced edges can look like softness.
-    """
-    alignment = find_alignment(lightness, _lightness_of(lab), known)
-    tones = _fit_aligned(lab, known, lightness, alignment)
-    toned = lab
-    for tone in tones:
-        toned = tone.apply(toned)
-    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known, pixel=pixel)
-    if with_flow.flow is None:
-        return alignment, tones
-    return with_flow, _fit_aligned(lab, known, lightness, with_flow)
-
-
-def _fit_aligned(lab: Image, known: Mask | None, lightness: Plane, alignment: Alignment) -> tuple[Tone, ...]:
-    counted = np.ones(lightness.shape, bool) if known is None else known
-    if not alignment.moves:
-        return fit_tone(lab, lightness, counted)
-    return fit_tone(alignment.sample(lab), lightness, alignment.sample_mask(counted))
-
-
-def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration, misfit: float) -> Registration:
-    """Return a registration with its certainty and what was done, by what it leaves unexplained."""
+def _judge(
+    lab: Image,
+    known: Mask | None,
+    lightness: Plane,
+    found: Registration,
+    misfit: float,
+    clipped: Mask | None = None,
+) -> Registration:
+    """Return a registration with its certainty and what was done, by what it leaves unexplained but for clipping."""
     registered, covered = found.apply(lab, known, lightness)
     counted = np.ones(lightness.shape, bool) if covered is None else covered
     as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
-    own = _lightness_of(as_sharp.apply(lab, known, lightness)[0])  # a blur would hide grain
-    mended = replace(found, clean=is_damaged(own, lightness, counted))
+    own = lightness_of_keyframe(as_sharp.apply(lab, known, lightness)[0])  # a blur would hide grain
+    told = counted if clipped is None else counted & ~clipped
+    mended = replace(found, clean=is_damaged(own, lightness, told))
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
         return mended
-    apart = np.abs(_lightness_of(registered) - lightness)
+    apart = np.abs(lightness_of_keyframe(registered) - lightness)
+    if clipped is not None:
+        apart = np.where(clipped, np.float32(0), apart)
     residual = cv2.GaussianBlur(apart * counted, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
     certainty = np.interp(residual, _RESIDUALS, _CERTAINTIES).astype(np.float32)
     if found.few_levels:
-        most = float(np.interp(apart[counted].mean(), _RESIDUALS_OF_FEW, _CERTAINTIES_OF_FEW)) if counted.any() else 1.0
+        most = float(np.interp(apart[told].mean(), _RESIDUALS_OF_FEW, _CERTAINTIES_OF_FEW)) if told.any() else 1.0
         mended = replace(mended, few_levels=most < _WORTH_TELLING)
         certainty = np.minimum(certainty, np.float32(most))
     unfit = counted & (residual > _UNEXPLAINED)
@@ -369,27 +351,3 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     share = 1.0 if known is None else float(known.mean())
     unused = 1 - float((counted if used is None else counted & used).mean()) / share
     return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
-
-
-def describe_moves(alignment: Alignment, lines: int) -> str:
-    """Return how a picture is moved: "moved by 3.2 px, scaled by 1.008 and turned by 0.2 degrees".
-
-    Args:
-        alignment: The map.
-        lines: Height of the picture in pixels, in which lengths are given.
-    """
-    factor = lines / alignment.size[0]
-    moves = []
-    if alignment.shift > 0.001 * alignment.size[0]:
-        moves.append(f"moved by {alignment.shift * factor:.1f} px")
-    if abs(alignment.scale - 1) > 0.001:
-        moves.append(f"scaled by {alignment.scale:.3f}")
-    if alignment.turn > 0.1:
-        moves.append(f"turned by {alignment.turn:.1f} degrees")
-    if alignment.bend * factor >= 0.05:
-        moves.append(f"bent by {alignment.bend * factor:.1f} px")
-    return _enumerate(moves or ["moved slightly"])
-
-
-def _enumerate(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

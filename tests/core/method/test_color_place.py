@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stcolor_core.arrays import Chroma, Image, Plane
-from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.method.registration import Registration, find_registration
+from stcolor_core.method.registration.exactness import is_exact
 
 HEIGHT, WIDTH = 144, 256
 
@@ -354,3 +355,85 @@ def test_frames_around_are_read_only_if_the_colours_do_not_fit() -> None:
     lab = np.dstack(PAN[3]).astype(np.float32)
     assert find_registration(lab, None, frame=3, others=range(8), lightness_of=lightness_of) == Registration(3)
     assert set(asked) == {3}
+
+
+def over_model(paint: Image, grey: Plane, kept: str) -> Image:
+    """Hue and saturation of paint over the lightness of HSL, value of HSV, intensity of HSI, or luminance of a grey."""
+    light = grey[..., None]
+    if kept == "HSL":
+        most, least = (end(axis=-1, keepdims=True) for end in (paint.max, paint.min))
+        own = (most + least) / 2
+        codes = light + (paint - own) / np.maximum(np.minimum(own, 1 - own), 1e-4) * np.minimum(light, 1 - light)
+    elif kept == "luminance":
+        linear = srgb_decode(paint)
+        luminance = (linear @ (0.2126, 0.7152, 0.0722))[..., None]
+        codes = srgb_encode(linear / np.maximum(luminance, 1e-5) * srgb_decode(light))
+    else:
+        own = paint.max(-1, keepdims=True) if kept == "HSV" else paint.mean(-1, keepdims=True)
+        codes = paint / np.maximum(own, 1e-4) * light
+    return in_file(np.asarray(codes, np.float32))
+
+
+MODELS = ["HSL", "HSV", "HSI", "luminance"]
+GREY = np.asarray(lab_to_srgb(np.dstack([PAN[3][0], 0 * PAN[3][1]]))[..., 0], np.float32)
+PAINT = np.clip(np.asarray(lab_to_srgb(np.dstack([PAN[3][0], 0.6 * PAN[3][1]])), np.float32), 0, 1)
+
+
+@pytest.mark.parametrize("shift", [3, 6])
+@pytest.mark.parametrize("kept", MODELS)
+def test_what_slipped_over_another_lightness_is_put_back(kept: str, shift: int) -> None:
+    """There a*, b* scale with the plate's own light, and have its edges wherever the colours lie."""
+    lightness, _ = PAN[3]
+    on_place = register_picture(over_model(PAINT, GREY, kept))
+    assert not on_place.by_color and on_place.alignment is None
+    lab = over_model(np.roll(PAINT, shift, axis=1), GREY, kept)
+    found = register_picture(lab)
+    assert found.by_color and found.alignment is not None
+    assert found.alignment.at((HEIGHT, WIDTH)).shift == pytest.approx(shift, abs=0.75)
+    used, _ = found.apply(lab, None, lightness)
+    wanted, _ = on_place.apply(over_model(PAINT, GREY, kept), None, lightness)
+    before, after = (np.linalg.norm(each - wanted, axis=-1)[8:-8, 12:-12].mean() for each in (lab, used))
+    assert after < (0.6 if kept == "luminance" else 0.15) * before  # hue and saturation are moved, and painted again
+
+
+@pytest.mark.parametrize("seed", range(4, 8))
+@pytest.mark.parametrize("kept", ["HSL", "HSV", "HSI"])
+def test_another_picture_over_another_lightness_is_told(kept: str, seed: int) -> None:
+    other = np.clip(np.asarray(lab_to_srgb(np.dstack(picture(seed))), np.float32), 0, 1)
+    found = register_picture(over_model(other, GREY, kept))
+    assert found.frame == 3 and found.alignment is None and found.certainty is not None
+    assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
+
+
+@pytest.mark.parametrize("chroma", [2.0, 3.0])
+@pytest.mark.parametrize("seed", range(3, 7))
+def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, chroma: float) -> None:
+    """Neon colours, which a file cuts off: no other light, place or number of colours, and nothing to clean."""
+    lightness, ab = picture(seed)
+    lab = saved(lightness, np.float32(chroma) * ab)
+    assert not is_exact(lab[..., 0], lightness, np.ones(lightness.shape, bool))  # by its luminance
+    found = find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
+    assert found == Registration(3)
+
+
+def test_neon_colours_in_another_light_are_relit_by_what_is_not_clipped() -> None:
+    lightness, ab = PAN[3]
+    dark = np.asarray(100 * (lightness / 100) ** np.float32(1.3), np.float32)
+    found = find_registration(
+        saved(dark, np.float32(2) * ab), None, frame=3, others=[], lightness_of=lambda _: lightness
+    )
+    assert found.frame == 3 and found.tones and found.alignment is None and not found.few_levels
+    used, _ = found.apply(saved(dark, 0.3 * ab), None, lightness)
+    assert np.abs(used[..., 0] - lightness).mean() < 1.5
+
+
+def test_grain_over_pale_true_colours_is_not_told() -> None:
+    """Its edges are all that is seen at first; the colours show through it once it is smoothed."""
+    lightness, ab = PAN[3]
+    grain = np.random.default_rng(6).normal(size=ab.shape).astype(np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), 1.5)
+    grainy = 0.03 * ab + np.float32(2 / grain.std()) * grain
+    found = register_picture(saved(lightness, grainy))
+    assert found.frame == 3 and found.alignment is None and not found.by_color
+    told = register_picture(saved(lightness, grainy - 0.03 * ab + 0.03 * picture(11)[1]))
+    assert told.alignment is None and told.certainty is not None  # another picture under the same grain
