@@ -26,11 +26,14 @@ TOO_COLORFUL = "its chroma, of another lightness, reduced to what the plate's ca
 _STEP = 0.5  # L*, a* and b* over 3 x 3 pixels of flat paint; rounding to 8 bits leaves 0 of it
 _LEAST_CHROMA = 5.0  # C*; grey has no chroma that could leave the gamut
 _LEAST_AREA, _LEAST_PIXELS = 0.0005, 64  # of the picture; less is no area that was filled
+_LEAST_OF_WHOLE = 0.01  # of the picture, of a reference that covers all of it
 _WHOLE = 0.9  # of the picture: one colour all over shows no object
 _EVEN = 0.75  # L*, a* and b*, standard deviation within one colour; the plate must have more there
-# L* between the paint and the mean of the plate below it, or the plate's standard deviation there. Pictures that were
-# reduced to 4 levels have 3 to 6, and at most 8.
+# L* between the paint and the mean of the plate below it, or the plate's standard deviation there. Pictures of 8
+# levels a channel have less (0 of 61 clips taken for paint); those of 4 levels are taken for paint.
 _OFF, _VARIED = 8.0, 9.0
+# L* up to which the two are the same, and the share of an area where they may be: more if a picture is some pixels off
+_SAME, _MOST_ALIKE = 2.0, 0.4
 _NEAR, _LIKE = 0.02, 10.0  # of the height, and distance in CIELAB: what compression leaves of flat paint at its edge
 _EDGE = 2.0  # px of an edge that mixes two colours
 _FAR = 5.0  # L* between a reference and the plate, from which its chroma may be too large there
@@ -118,10 +121,16 @@ def _find_areas(lab: Image, covered: Mask, lightness: Plane) -> _Areas | None:
     even = np.all([deviation <= _EVEN for deviation in deviations[1:]], axis=0)
     other = (np.abs(means[1] - means[0]) >= _OFF) | (deviations[0] >= _VARIED)
     large = (sizes >= max(_LEAST_PIXELS, _LEAST_AREA * flat.size)) & (sizes < _WHOLE * flat.size)
+    alike = np.bincount(inside, np.abs(own[:, 0] - plate) < _SAME, minlength=count) / np.maximum(sizes, 1)
+    other &= alike <= _MOST_ALIKE
     may_be_paint = even & large & (deviations[0] > _EVEN)
     # beside what surely is paint, the rest that is even is paint as well, however near its L* is to the plate's
     are_paint = may_be_paint if (may_be_paint & other).any() else may_be_paint & other
-    return _Areas(labels, are_paint, np.stack(means[1:], -1)) if are_paint.any() else None
+    # a picture that lies some pixels off has a little that looks like it
+    least = _LEAST_OF_WHOLE if covered.mean() > _WHOLE else 0.0
+    if sizes[are_paint].sum() <= least * flat.size:
+        return None
+    return _Areas(labels, are_paint, np.stack(means[1:], -1))
 
 
 def _moments(
