@@ -29,7 +29,8 @@ class RepeatedWarnings:
     shows which is which; only of more than 20 is one made, with the least and the largest of each measure.
 
     Such warnings are printed at once if they come together or are the first of their kind. A patch is read only when
-    it is carried, so that its own may come much later: these wait for the end of the run.
+    it is carried, so that its own may come much later: these wait for the end of the run. Then a line of several names
+    those that were told at once as well, so that the range that it gives is that of all.
 
     Args:
         print_line: Called with each line; it has remedies by name, as `Event.message`.
@@ -38,7 +39,7 @@ class RepeatedWarnings:
     def __init__(self, print_line: Callable[[str], None]) -> None:
         self._print = print_line
         self._waiting: dict[tuple[str, str], list[Event]] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], list[Event]] = {}
 
     def take(self, event: Event) -> None:
         """Print the line of a warning, or keep it; at any other event, print what came together.
@@ -51,7 +52,7 @@ class RepeatedWarnings:
             rest = event.message.removeprefix(event.subject)
             self._waiting.setdefault((kind, _MEASURE.sub("#", rest)), []).append(event)
             return
-        self._flush(set(self._waiting) - self._told)
+        self._flush(self._waiting.keys() - self._told.keys())
         if event.kind == "warning":
             self._print(event.message)
 
@@ -61,8 +62,9 @@ class RepeatedWarnings:
 
     def _flush(self, keys: set[tuple[str, str]]) -> None:
         for key in [key for key in self._waiting if key in keys]:
-            self._told.add(key)
-            events = self._waiting.pop(key)
+            untold = self._waiting.pop(key)
+            events = self._told.setdefault(key, [])
+            events.extend(untold)
             rests = [event.message.removeprefix(event.subject) for event in events]
             sequence = _sequence_of(events, key[0])
             frames = {event.frame for event in events if event.frame is not None}
@@ -73,7 +75,7 @@ class RepeatedWarnings:
                 files = "" if sequence is None else f" ({sequence})"
                 self._print(f"{_SEVERAL.get(key[0], key[0])} {named}{files}{_merge(events, rests)}")
             else:
-                for event in sorted(events, key=_frame_of):
+                for event in sorted(untold, key=_frame_of):
                     self._print(event.message)
 
 

@@ -11,6 +11,7 @@ from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
+from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, put_flat_paint_on, reduce_chroma
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration import (
@@ -131,7 +132,26 @@ class FittedReferences:
         if color.weight is not None:
             known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
             color = KnownColor(color.ab, None if known.all() else np.asarray(known))
-        return self._register(frame, color, light)
+        if not self._fits:
+            return FittedReference(color, None, Registration(frame))
+        flat = self._with_paint_on_plate(color, light, frame)
+        return (
+            self._register(frame, color, light) if flat is None else self._register(frame, *flat, done=[PAINTED_FLAT])
+        )
+
+    def _with_paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> tuple[KnownColor, Plane] | None:
+        """Return a reference's colour and L* with its flat paint on the plate's own lightness; None if it has none."""
+        known = None if color.known is None else color.known.astype(np.float32)
+        weight = known if color.weight is None else color.weight
+        lab = put_flat_paint_on(np.dstack([light, color.ab]), weight, self._plate.frame(frame).lightness)
+        if lab is None:
+            return None
+        return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+
+    def _within_plate_gamut(self, color: KnownColor, light: Plane, frame: int) -> KnownColor | None:
+        """Return a reference's colour as far as the plate's lightness can show it; None if it can show all."""
+        lab = reduce_chroma(np.dstack([light, color.ab]), color.known, self._plate.frame(frame).lightness)
+        return None if lab is None else replace(color, ab=np.ascontiguousarray(lab[..., 1:]))
 
     def _picture(self, frame: int) -> ReferencePicture:
         return self._pictures[frame] if frame in self._pictures else self._parts[frame]
@@ -156,9 +176,11 @@ class FittedReferences:
         color, light = self._colors.read(picture, frame, is_patch=True)
         if not self._fits:
             return FittedPatches(color)
+        lightness, done = self._plate.lightness(frame), []
+        if (flat := self._with_paint_on_plate(color, light, frame)) is not None:
+            done.append(PAINTED_FLAT)
+            color, light = flat
         lab, covered = self._patch_at_working_size(color, light)
-        lightness = self._plate.lightness(frame)
-        done = []
         paint = find_patch_paint(lab, covered, lightness) if covered.any() else None
         if paint is not None:
             done.append(paint.name)
@@ -194,6 +216,9 @@ class FittedReferences:
             own = match_tone(roll_off(light), tone)
             ab = clean_chroma(np.dstack([own, color.ab]), plate, known=_covered(color))
             color = replace(color, ab=ab)
+        if (reduced := self._within_plate_gamut(color, light, frame)) is not None:
+            done.append(TOO_COLORFUL)
+            color = reduced
         if done:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
@@ -218,14 +243,12 @@ class FittedReferences:
                 continue
             yield frame
 
-    def _register(self, frame: int, color: KnownColor, light: Plane) -> FittedReference:
+    def _register(self, frame: int, color: KnownColor, light: Plane, *, done: Sequence[str] = ()) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
         size = self._plate.working_size
 
         def find(frame: int) -> Registration:
             """Return the registration of the keyframe as one of this frame."""
-            if not self._fits:
-                return Registration(frame)
             (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
             return find_registration(
                 np.dstack([twice[..., :1], ab]),
@@ -237,16 +260,22 @@ class FittedReferences:
             )
 
         registration = self._registrations.get(frame, find)
-        if changes := registration.describe(frame, lines=self._plate.size[0]):
+        changes = [*done, registration.describe(frame, lines=self._plate.size[0])]
+        if registration.frame is not None:
+            if registration.changes_pixels:
+                lab = np.dstack([light, color.ab])
+                lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
+                color, light = KnownColor(np.ascontiguousarray(lab[..., 1:]), known), np.ascontiguousarray(lab[..., 0])
+            if (reduced := self._within_plate_gamut(color, light, registration.frame)) is not None:
+                changes.append(TOO_COLORFUL)
+                color = reduced
+        if any(changes):
             label = f"Reference {frame} ({self._picture(frame).path})"
-            self._warn_once.about(label, f": {changes}. {advise('register')}.", frame, registered=True)
+            rest = f": {'; '.join(filter(None, changes))}. {advise('register')}."
+            self._warn_once.about(label, rest, frame, registered=True)
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)
-        if registration.changes_pixels:
-            lab = np.dstack([light, color.ab])
-            lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
-            color = KnownColor(np.ascontiguousarray(lab[..., 1:]), known)
         return FittedReference(color, None, registration)
 
 

@@ -23,7 +23,7 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["keep_lone_keyframes", "settle_keyframes"]
 
-_KIND = "settled keyframe 2"  # raised when registration judges otherwise
+_KIND = "settled keyframe 3"  # raised when registration judges otherwise
 _FITS, _IS_PART, _SHOWS_NOTHING = "fits", "is a part", "shows nothing"
 _COVERS = 0.95  # of the frame; a keyframe that shows less is a patch, as one whose alpha covers less
 _DOUBTFUL = 0.3  # misfit of a small picture and its plate from which it is registered; strangers have 0.5 and more

@@ -279,7 +279,7 @@ class _Run:
                 self._propagator.color_in_place(span, self._footage, scratch, wanted=to_color, on_read=look)
             ) as colors,
         ):
-            patches = self._patches.color(span, self._propagator, scratch, wanted=to_color)
+            patches_of = self._patches.color(span, self._propagator, scratch, wanted=to_color)
             pending: deque[Future[FrameResult]] = deque()
             try:
                 for colored in colors:
@@ -288,7 +288,7 @@ class _Run:
                         yield self._reporter.report_frame(pending.popleft().result())
                     parts = (
                         scratch.take(name, colored.frame, PatchColor, device=self._device)
-                        for name in patches.get(colored.frame, ())
+                        for name in patches_of(colored.frame)
                     )
                     if self._flaws.found:  # the frame's digest has asked for all references that colour it
                         colored = self._footage.distrust(colored.to_host())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
@@ -55,35 +55,51 @@ class ShotPatches:
 
     def color(
         self, span: Span, propagator: Propagator, scratch: Scratch, *, wanted: Collection[int]
-    ) -> dict[int, list[str]]:
-        """Colour what patches reach of a span and save it.
+    ) -> Callable[[int], list[str]]:
+        """Return a function that colours what patches reach of a frame of a span.
+
+        A patch is carried once the first frame that it may reach is asked for: asked in time order, the frames before a
+        patch wait only for the patches that are carried back to them.
 
         Args:
             span: The span.
             propagator: Carries colour.
-            scratch: Where it is saved.
+            scratch: Where the colours are saved, those of later frames too.
             wanted: The frames that are coloured.
 
         Returns:
-            The names under which it is saved, by frame.
+            Given a frame's number, it returns the names under which the colours of that frame are saved.
         """
         saved: dict[int, list[str]] = {}
-        for number, walk in enumerate(self.walks_to(span)):
-            name = f"patch{number}"
-            overruling = set(self._footage.patches).intersection(walk.frames)
-            colors = propagator.patches.color(
-                walk,
-                self._footage,
-                scratch,
-                wanted=wanted,
-                overruling=overruling,
-                on_read=partial(self._reporter.report_look, patch=walk.patch),
-            )
-            with closing(colors):
-                for color in colors:
-                    scratch.save(name, color.frame, color)
-                    saved.setdefault(color.frame, []).append(name)
-        return saved
+        waiting = dict(enumerate(self.walks_to(span)))
+
+        def color_frame(frame: int) -> list[str]:
+            for number, walk in list(waiting.items()):
+                if frame in walk.frames:
+                    name = f"patch{number}"
+                    for reached in self._carry(walk, name, propagator, scratch, wanted=wanted):
+                        saved.setdefault(reached, []).append(name)
+                    del waiting[number]
+            return saved.pop(frame, [])
+
+        return color_frame
+
+    def _carry(
+        self, walk: PatchWalk, name: str, propagator: Propagator, scratch: Scratch, *, wanted: Collection[int]
+    ) -> Iterator[int]:
+        """Carry a patch and save its colours; yield the frames that it reaches."""
+        colors = propagator.patches.color(
+            walk,
+            self._footage,
+            scratch,
+            wanted=wanted,
+            overruling=set(self._footage.patches).intersection(walk.frames),
+            on_read=partial(self._reporter.report_look, patch=walk.patch),
+        )
+        with closing(colors):
+            for color in colors:
+                scratch.save(name, color.frame, color)
+                yield color.frame
 
     def own(self, frame: int) -> Iterator[PatchColor]:
         """Yield the patch of a frame that has one, on that frame.

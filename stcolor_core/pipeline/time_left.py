@@ -5,8 +5,9 @@ none, then walks forward and finishes each. So the estimate counts visits of fra
 the kind "look". A frame between two keyframes is visited twice, any other once; frames on the way to those that are
 written are visited too. The time of a visit that only tracks and of one that colours is measured, and multiplied by
 the number of visits to come. Until the first frames are finished, a visit that colours is taken to cost so many times
-as much as one that only tracks. Before a span is coloured its patches are carried through it; such a visit costs about
-as much as one that colours. A patch that is out of sight for long ends early.
+as much as one that only tracks. Before a frame is coloured the patches that may reach it are carried, one by one and
+all their way; such a visit costs about as much as one that colours. A patch that is out of sight for long ends early:
+the walks to come are taken to be as long as those that have ended were, or as their way allows.
 
 Frames are visited ahead of being finished, many of them on a computer with many cores. Those under way count as well,
 and the time of a frame is then that between two finished ones. A recurrent model refines the frames between two
@@ -39,6 +40,7 @@ _FEWEST = 3  # visits of a kind before their median counts
 # model, which tracks by its features. Used until it is measured.
 _TRACKING, _TRACKING_RECURRENT = 0.2, 0.6
 _REFINING = 0.9  # time to refine a frame on the way back over a visit that matches it and refines it forward
+_OUTLIVED = 1.25  # frames that a walk which has passed more than all before it is taken to visit, over those visited
 _AHEAD = 2  # frames under way, visited and not finished, if each visit is as long as a frame takes
 _BURST = 0.2  # of the longest visit: shorter ones only filled the pipeline
 _INTERRUPTED = 5  # visits from which the longest is left out there, since something may have come in between
@@ -79,8 +81,11 @@ class TimeLeft:
         self._unfinished = set(written.intersection(self._span_of))
         for span in due:
             self._plan_visits(span)
-        # visits to come of each patch's walk, which goes as far as its last frame that is written
-        self._patch_visits = {walk: _length(walk, written) for walk in patch_walks}
+        # frames on the way of each patch that is still to be carried, as far as the last one that is written
+        self._ways = {walk: _length(walk, written) for walk in patch_walks}
+        self._carried: PatchWalk | None = None  # the patch's walk under way, and how many frames it has visited
+        self._visited = 0
+        self._ended: list[tuple[int, int]] = []  # frames that a walk visited, and those on its way
         self._kept_in: Span | None = None  # a span in which frames were kept, whose visits must be counted anew
         self._durations: dict[_Visit, deque[float]] = {
             kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "patch", "other")
@@ -106,6 +111,7 @@ class TimeLeft:
             self._durations[self._visit].append(now - self._since)
             self._since = now
             if event.patch is None:
+                self._end_walk()
                 self._visit = self._count_visit(event.frame)
             else:
                 self._count_patch_visit(event.patch, event.frame)
@@ -143,7 +149,6 @@ class TimeLeft:
                 self._last_frame = frame
                 return "other"
             self._detects_cuts = False
-        self._end_patches(self._span_of.get(frame))
         if not self._visits.get(frame):
             return "other"
         if self._kept_in is self._span_of[frame]:
@@ -153,22 +158,42 @@ class TimeLeft:
         return "back" if self._visits[frame] or frame not in self._unfinished else "last"
 
     def _count_patch_visit(self, patch: int, frame: int) -> None:
-        """Count a visit of a patch's walk. Walks run one after the other, so those before it in the span have ended."""
+        """Count a visit of a patch's walk. Walks run one after the other, so the one before has ended."""
         self._detects_cuts = False
-        for walk in self._patch_visits:
-            if walk.patch == patch and frame in walk.frames:
-                left = _length(walk, self._unfinished) - walk.frames.index(frame) - 1
-                self._patch_visits[walk] = max(0, left)
-                return
-            if frame != patch and self._span_of.get(walk.frames[0]) is self._span_of.get(frame):
-                self._patch_visits[walk] = 0
+        walk = next((walk for walk in self._ways if walk.patch == patch and frame in walk.frames), None)
+        if walk is not self._carried:
+            self._end_walk()
+            self._carried = walk
+        if walk is not None:
+            self._visited = walk.frames.index(frame) + 1
 
-    def _end_patches(self, span: Span | None) -> None:
-        """Count no more visits of patches in a span: it is being coloured, or it is done."""
-        if span is not None:
-            self._patch_visits.update(
-                {walk: 0 for walk in self._patch_visits if self._span_of.get(walk.frames[0]) is span}
-            )
+    def _end_walk(self) -> None:
+        """Take note of how far the patch was carried whose walk was under way."""
+        if self._carried is not None:
+            self._ended.append((self._visited, self._ways.pop(self._carried)))
+        self._carried, self._visited = None, 0
+
+    def _patch_visits(self) -> float:
+        """Return how many visits of patches are to come."""
+        early = [visited for visited, way in self._ended if visited < way]
+        # a short way that was gone to its end says nothing of a longer one
+        whole = sum(visited == way > max(early, default=0) for visited, way in self._ended)
+
+        def rest(way: int, visited: int) -> float:
+            """Return the visits to come of a walk by those that have ended, of which some went all their way."""
+            far: list[float] = [min(way, each) for each in early if each >= visited]
+            far += [way] * whole
+            if not far:  # none has ended, or all of them before
+                far = [min(way, _OUTLIVED * visited) if early else way]
+            return max(0.0, sum(far) / len(far) - visited)
+
+        return sum(rest(way, self._visited if walk is self._carried else 0) for walk, way in self._ways.items())
+
+    def _end_patches(self, frames: Collection[int]) -> None:
+        """Count no more patches that may reach any of some frames: they are finished."""
+        for walk in [walk for walk in self._ways if walk is not self._carried]:
+            if not frozenset(frames).isdisjoint(walk.frames):
+                del self._ways[walk]
 
     def _plan_visits(self, span: Span) -> None:
         """Count the visits to come for the unfinished frames of a span."""
@@ -181,12 +206,15 @@ class TimeLeft:
         self._unfinished.discard(frame)
         if kept:
             self._kept_in = span
-        elif self._visits[frame]:  # a cut was detected: the span is walked one way from either end
+            self._ways = {walk: _length(walk, self._unfinished) for walk in self._ways}
+        else:
+            self._end_patches((frame,))
+        if not kept and self._visits[frame]:  # a cut was detected: the span is walked one way from either end
             for other in span.frames:
                 self._visits[other] = max(0, self._visits[other] - 1)
             self._visit = "last"
         if self._unfinished.isdisjoint(span.frames):
-            self._end_patches(span)
+            self._end_patches(span.frames)
             self._visits.update(dict.fromkeys(span.frames, 0))
 
     def _seconds_ahead(self) -> tuple[float, float, float] | None:
@@ -199,7 +227,7 @@ class TimeLeft:
         current = {"back": back, "last": last, "patch": patch, "other": 0.0}[self._visit]
         visits = sum(self._visits.values())
         to_color = sum(self._visits[frame] > 0 for frame in self._unfinished)
-        rest = to_color * last + (visits - to_color) * back + sum(self._patch_visits.values()) * patch
+        rest = to_color * last + (visits - to_color) * back + self._patch_visits() * patch
         if self._recurrent:  # the frames between two keyframes are finished on the way back
             at_the_end = [frame for frame in self._unfinished if self._span_of[frame].between]
             rest += len(at_the_end) * finish

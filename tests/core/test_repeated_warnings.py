@@ -42,7 +42,24 @@ def test_the_first_patch_is_told_at_once_and_the_others_at_the_end() -> None:
         warnings.take(LOOK)
     assert printed == ["Reference 1001 (p.1001.exr): its compression or grain cleaned."]
     warnings.close()
-    assert printed[1:] == ["Each of the references 1002-1150 (p.####.exr): its compression or grain cleaned."]
+    assert printed[1:] == ["Each of the references 1001-1150 (p.####.exr): its compression or grain cleaned."]
+
+
+@pytest.mark.parametrize("count", [20, 21])
+def test_the_line_of_many_is_of_all_of_them_also_of_the_first_which_was_told_at_once(count: int) -> None:
+    printed: list[str] = []
+    warnings = RepeatedWarnings(printed.append)
+    events = [moved(frame, f"{100 - frame}.0", "1.000") for frame in range(1, 1 + count)]
+    for event in events:
+        warnings.take(event)
+        warnings.take(LOOK)
+    warnings.close()
+    assert printed[0] == events[0].message
+    if count == 20:
+        assert printed == [event.message for event in events]
+    else:
+        told = "moved by 79.0 to 99.0 px (at 1) and scaled by 1.000 to fit."
+        assert printed[1:] == [f"Each of the references 1-21 (p.#.exr): {told}"]
 
 
 MOVES = [(1, "2.9", "1.012"), (2, "10.1", "0.998"), (3, "3.5", "1.004")]

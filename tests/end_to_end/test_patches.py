@@ -18,7 +18,7 @@ from scenes import Scene, crossing
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
-from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline import digest
 from stcolor_core.pipeline.events import Reporter
@@ -531,3 +531,19 @@ def test_a_grey_patch_gives_grey_for_certain_and_says_so(
     assert np.abs(ab(shot, FIRST + AT)[here]).max() < 1
     assert channels(shot.output(FIRST + AT))["rc_conf.warp"][here].min() == 1
     assert np.median(np.abs(ab(shot, FIRST + AT + 1)[inside(shot, FIRST + AT + 1)])) < 5  # and carries it on
+
+
+def test_flat_paint_on_a_dark_object_keeps_its_hue_within_the_gamut(
+    shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was given an absolute chroma that no dark colour has, and was seen as another hue."""
+    mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
+    yellow = np.array([0x20, 0xD0, 0xF0], np.uint8)
+    cv2.imwrite(str(path), np.dstack([np.broadcast_to(yellow, (*mask.shape, 3)), 255 * mask.astype(np.uint8)]))
+    assert shot.colorize(*OPTIONS, "--only", str(FIRST + AT), "--reference", f"{FIRST + AT}={path}") == 0
+    assert "painted in flat colours, which follow the plate's lightness" in capsys.readouterr().err
+    values = channels(shot.output(FIRST + AT))
+    rgb = np.dstack([values[name] for name in "RGB"])[mask]
+    assert rgb.min() > -2e-3
+    lab, wanted = linear_to_lab(rgb), linear_to_lab(srgb_decode(yellow[::-1] / 255))
+    np.testing.assert_allclose(np.arctan2(lab[:, 2], lab[:, 1]), np.arctan2(wanted[2], wanted[1]), atol=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, roll_off, srgb_decode
 from stcolor_core.images.swatches import color_of_surface
 
 BROWN = "#8a3324"
@@ -40,7 +40,7 @@ def test_between_two_swatches_colour_is_interpolated_and_beyond_them_it_follows_
 
 def test_chroma_stays_within_the_gamut_and_keeps_its_hue() -> None:
     lightness = np.linspace(0, 100, 60, dtype=np.float32)[None]
-    ab = color_of_surface(lightness, ["#ff2000"])
+    ab = color_of_surface(np.asarray(roll_off(lightness), np.float32), ["#ff2000"])  # as the plate gives it
     rgb = lab_to_linear(np.dstack([lightness, ab]))
     assert rgb.min() > -1e-3 and rgb.max() < 1 + 1e-3
     assert np.linalg.norm(ab[0, -1]) < 1  # a white highlight

@@ -289,3 +289,21 @@ def test_the_search_for_cuts_and_the_patches_are_stages_of_their_own() -> None:
     started = next(index for index, (_, seconds) in enumerate(job.estimates) if seconds is not None)
     assert job.estimates[started][0] < 0.1 * job.now
     assert job.worst() < 0.3
+
+
+@pytest.mark.parametrize("reach", [25, 60])
+def test_patches_that_are_soon_out_of_sight_are_estimated_within_three_tenths(reach: int) -> None:
+    """They counted as if each was carried through the whole shot."""
+    frames = list(range(1, 301))
+    patches = range(10, 300, 16)
+    walks = plan_patch_walks(frames, patches, [], [])
+    job = Job(300, (), patch_walks=walks)
+    waiting = dict.fromkeys(walks)
+    for frame in frames:
+        for each in [each for each in waiting if frame in each.frames]:
+            del waiting[each]
+            for passed in each.frames[:reach]:
+                job.look(passed, 3.0, patch=each.patch, stage="patch")
+        job.look(frame, 4.0)
+        job.finish(frame)
+    assert job.worst() < 0.3

@@ -1,0 +1,158 @@
+"""Flat paint: parts of a reference that are filled with one colour each, whose lightness says nothing of the plate.
+
+Its L* is not the plate's, so neither may it be compared with the plate, nor does its chroma fit there: a bright yellow
+on a dark object would lie far outside of the gamut, and be seen as orange or red. It is put on the plate's own
+lightness as paint on a surface is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.images.surfaces import follow_light, reduce_to_lightness
+
+__all__ = ["PAINTED_FLAT", "TOO_COLORFUL", "put_flat_paint_on", "reduce_chroma"]
+
+PAINTED_FLAT = "painted in flat colours, which follow the plate's lightness"
+"""What was done with flat paint, as it is said to the artist."""
+TOO_COLORFUL = "its chroma, of another lightness, reduced to what the plate's can show"
+"""What was done with colour that does not fit the plate's lightness, as it is said to the artist."""
+
+_STEP = 0.5  # L*, a* and b* over 3 x 3 pixels of flat paint; rounding to 8 bits leaves 0 of it
+_LEAST_CHROMA = 5.0  # C*; grey has no chroma that could leave the gamut
+_LEAST_AREA, _LEAST_PIXELS = 0.0005, 64  # of the picture; less is no area that was filled
+_LEAST_OF_WHOLE = 0.01  # of the picture, of a reference that covers all of it
+_WHOLE = 0.9  # of the picture: one colour all over shows no object
+_EVEN = 0.75  # L*, a* and b*, standard deviation within one colour; the plate must have more there
+# L* between the paint and the mean of the plate below it, or the plate's standard deviation there. Pictures of 8
+# levels a channel have less (0 of 61 clips taken for paint); those of 4 levels are taken for paint.
+_OFF, _VARIED = 8.0, 9.0
+# L* up to which the two are the same, and the share of an area where they may be: more if a picture is some pixels off
+_SAME, _MOST_ALIKE = 2.0, 0.4
+_NEAR, _LIKE = 0.02, 10.0  # of the height, and distance in CIELAB: what compression leaves of flat paint at its edge
+_EDGE = 2.0  # px of an edge that mixes two colours
+_FAR = 5.0  # L* between a reference and the plate, from which its chroma may be too large there
+_REDUCED, _WORTHWHILE = 2.0, 0.002  # C*, and share of the picture, from which reducing is worthwhile
+
+
+class _Areas(NamedTuple):
+    """Areas of even colour: the number of each pixel's (0 for none), (H, W); whether each is paint; its mean colour."""
+
+    labels: NDArray[np.int32]
+    are_paint: NDArray[np.bool_]
+    colors: NDArray[np.float64]
+
+
+def put_flat_paint_on(lab: Image, weight: Plane | None, lightness: Plane) -> Image | None:
+    """Return a reference with its flat paint on the plate's own lightness; None if it has none.
+
+    Args:
+        lab: The reference in CIELAB on the plate's canvas, shape (H, W, 3); any value where it covers nothing.
+        weight: How far it covers each pixel, shape (H, W), 0..1; None for everywhere.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+
+    Returns:
+        CIELAB of the same shape. L* of flat paint is the plate's; all other pixels are as they came.
+    """
+    covered = np.ones(lightness.shape, bool) if weight is None else weight >= 0.5
+    areas = _find_areas(lab, covered, lightness)
+    if areas is None:
+        return None
+    paint = _with_edges(areas, lab, weight)
+    rows, columns = np.flatnonzero(paint.any(axis=1)), np.flatnonzero(paint.any(axis=0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    own = np.where(paint[part][..., None], lab[part], np.float32(0))
+    shown = np.dstack([lightness[part], follow_light(own, lightness[part])])
+    result = lab.copy()
+    result[part] = np.where(paint[part][..., None], shown, lab[part])
+    return result
+
+
+def reduce_chroma(lab: Image, known: Mask | None, lightness: Plane) -> Image | None:
+    """Return a reference with no more chroma than can be shown on the plate's lightness, where its own is far from it.
+
+    Args:
+        lab: The reference in CIELAB on the plate's canvas, shape (H, W, 3); any value where it covers nothing.
+        known: Where its colour is known, shape (H, W), bool; None for everywhere.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+
+    Returns:
+        CIELAB of the same shape; None if that is nowhere worthwhile. L* stays as it came.
+    """
+    far = np.abs(np.clip(lab[..., 0], 0, 100) - lightness) >= _FAR
+    if known is not None:
+        far &= known
+    places = np.flatnonzero(far)
+    least = _WORTHWHILE * far.size
+    if len(places) < least:
+        return None
+    own = np.ascontiguousarray(lab.reshape(-1, 3)[places][None])
+    ab = reduce_to_lightness(own, lightness.ravel()[places][None])
+    less = np.linalg.norm(own[..., 1:] - ab, axis=-1) > _REDUCED
+    if less.sum() < least:
+        return None
+    result = lab.copy()
+    result.reshape(-1, 3)[places, 1:] = ab[0]
+    return result
+
+
+def _find_areas(lab: Image, covered: Mask, lightness: Plane) -> _Areas | None:
+    kernel = np.ones((3, 3), np.uint8)
+    flat = covered & (np.hypot(lab[..., 1], lab[..., 2]) >= _LEAST_CHROMA)
+    for channel in range(3):
+        plane = lab[..., channel]
+        highest = cv2.dilate(np.where(covered, plane, np.float32(-1e4)), kernel)
+        lowest = cv2.erode(np.where(covered, plane, np.float32(1e4)), kernel)
+        flat &= highest - lowest <= _STEP
+    count, numbered = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    labels, places = np.asarray(numbered, np.int32), np.flatnonzero(flat)
+    inside = labels.ravel()[places]
+    sizes = np.bincount(inside, minlength=count)
+    own = lab.reshape(-1, 3)[places].astype(np.float64)
+    plate = lightness.ravel()[places].astype(np.float64)
+    means, deviations = zip(
+        *(_moments(inside, values, sizes) for values in (plate, own[:, 0], own[:, 1], own[:, 2])), strict=True
+    )
+    even = np.all([deviation <= _EVEN for deviation in deviations[1:]], axis=0)
+    other = (np.abs(means[1] - means[0]) >= _OFF) | (deviations[0] >= _VARIED)
+    large = (sizes >= max(_LEAST_PIXELS, _LEAST_AREA * flat.size)) & (sizes < _WHOLE * flat.size)
+    alike = np.bincount(inside, np.abs(own[:, 0] - plate) < _SAME, minlength=count) / np.maximum(sizes, 1)
+    other &= alike <= _MOST_ALIKE
+    may_be_paint = even & large & (deviations[0] > _EVEN)
+    # beside what surely is paint, the rest that is even is paint as well, however near its L* is to the plate's
+    are_paint = may_be_paint if (may_be_paint & other).any() else may_be_paint & other
+    # a picture that lies some pixels off has a little that looks like it
+    least = _LEAST_OF_WHOLE if covered.mean() > _WHOLE else 0.0
+    if sizes[are_paint].sum() <= least * flat.size:
+        return None
+    return _Areas(labels, are_paint, np.stack(means[1:], -1))
+
+
+def _moments(
+    labels: NDArray[np.int32], values: NDArray[np.float64], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the standard deviation of the values with each label."""
+    counts = np.maximum(sizes, 1)
+    mean = np.bincount(labels, values, minlength=len(sizes)) / counts
+    apart = np.square(values - mean[labels])
+    return mean, np.sqrt(np.bincount(labels, apart, minlength=len(sizes)) / counts)
+
+
+def _with_edges(areas: _Areas, lab: Image, weight: Plane | None) -> Mask:
+    """Return where flat paint lies, with its soft edges and what compression changed there."""
+    paint = areas.are_paint[areas.labels]
+    away, nearest = cv2.distanceTransformWithLabels(
+        np.asarray(~paint, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    area_of = np.zeros(int(nearest.max()) + 1, np.int32)
+    area_of[nearest[paint]] = areas.labels[paint]
+    color = areas.colors[area_of[nearest]]
+    like = np.linalg.norm(lab - color, axis=-1) <= _LIKE
+    soft = np.zeros(paint.shape, bool) if weight is None else (weight > 0) & (weight < 1)
+    grown = (away <= _EDGE) | ((away <= _NEAR * len(lab)) & (like | soft))
+    return np.asarray(grown if weight is None else grown & (weight > 0))

@@ -1,0 +1,96 @@
+"""Flat paint follows the plate's lightness without a shift of hue; a picture of the plate stays as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode
+from stcolor_core.images.flat_paint import put_flat_paint_on, reduce_chroma
+
+COLORS = ["#f0d020", "#c02020", "#2040c0", "#20a040"]
+
+
+def lab_of(color: str) -> np.ndarray:
+    return np.asarray(linear_to_lab(srgb_decode(np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255)))
+
+
+def plate() -> np.ndarray:
+    """Return L* of an object that is dark on the left and bright on the right, with grain."""
+    grain = np.random.default_rng(3).normal(0, 2, (80, 120))
+    return np.asarray(np.clip(np.linspace(5, 90, 120) + grain, 0, 94), np.float32)
+
+
+def flat(color: str) -> np.ndarray:
+    return np.broadcast_to(lab_of(color).astype(np.float32), (80, 120, 3)).copy()
+
+
+def box() -> np.ndarray:
+    weight = np.zeros((80, 120), np.float32)
+    weight[10:70, 10:110] = 1
+    weight[9, 10:110] = 0.3
+    return weight
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_flat_paint_stays_within_the_gamut_and_keeps_its_hue(color: str) -> None:
+    weight, lightness = box(), plate()
+    found = put_flat_paint_on(flat(color), weight, lightness)
+    assert found is not None
+    inside = weight > 0
+    np.testing.assert_array_equal(found[inside, 0], lightness[inside])
+    rgb = lab_to_linear(found[inside])
+    assert rgb.min() > -1e-4 and rgb.max() < 1 + 1e-4
+    hue, wanted = (np.arctan2(lab[..., 2], lab[..., 1]) for lab in (found[inside], lab_of(color)))
+    assert np.abs(np.angle(np.exp(1j * (hue - wanted)))).max() < np.radians(0.5)
+    np.testing.assert_array_equal(found[~inside], flat(color)[~inside])
+
+
+def test_flat_paint_in_less_light_is_its_linear_rgb_times_less() -> None:
+    lightness = plate()
+    found = put_flat_paint_on(flat("#c08060"), box(), lightness)
+    assert found is not None
+    rgb, own = lab_to_linear(found), lab_to_linear(lab_of("#c08060"))
+    darker = (lightness < lab_of("#c08060")[0] - 2) & (lightness > 20) & (box() == 1)
+    ratio = rgb[darker] / own
+    np.testing.assert_allclose(ratio, ratio.mean(axis=-1, keepdims=True).repeat(3, -1), rtol=0.03, atol=0.01)
+
+
+def test_objects_painted_over_a_keyframe_leave_the_rest_as_it_is() -> None:
+    lightness = plate()
+    lab = np.dstack([lightness, np.full(lightness.shape, 90.0), np.full(lightness.shape, -90.0)]).astype(np.float32)
+    lab[20:60, 30:90] = lab_of("#f0d020")
+    found = put_flat_paint_on(lab, None, lightness)
+    assert found is not None
+    np.testing.assert_array_equal(found[:15], lab[:15])
+    np.testing.assert_array_equal(found[:, 95:], lab[:, 95:])
+    assert (found[25:55, 35:85, 0] == lightness[25:55, 35:85]).all()
+
+
+@pytest.mark.parametrize("offset", [0.0, 15.0], ids=["the plate's lightness", "a brighter one"])
+def test_a_picture_of_the_plate_is_no_flat_paint(offset: float) -> None:
+    lightness = plate()
+    ab = np.broadcast_to(np.float32([30, 40]), (80, 120, 2))
+    assert put_flat_paint_on(np.dstack([lightness + offset, ab]), None, lightness) is None
+
+
+def test_one_colour_all_over_and_few_levels_are_no_flat_paint() -> None:
+    lightness = plate()
+    assert put_flat_paint_on(flat("#f0d020"), None, lightness) is None
+    few = np.dstack([12 * np.rint(lightness / 12), np.full((80, 120, 2), 20.0)]).astype(np.float32)
+    assert put_flat_paint_on(few, None, lightness) is None
+
+
+def test_chroma_is_reduced_only_where_lightness_is_another_and_cannot_show_it() -> None:
+    lightness = plate()
+    wide = np.broadcast_to(np.float32([-120, 90]), (80, 120, 2))  # outside of the gamut at any lightness
+    assert reduce_chroma(np.dstack([lightness, wide]), None, lightness) is None
+    painted = np.dstack([np.full(lightness.shape, 86.0), np.full(lightness.shape, -2), np.full(lightness.shape, 80)])
+    painted = (painted + np.random.default_rng(1).normal(0, 1, painted.shape)).astype(np.float32)
+    found = reduce_chroma(painted, None, lightness)
+    assert found is not None
+    far = np.abs(painted[..., 0] - lightness) >= 5
+    shown = lab_to_linear(np.dstack([lightness, found[..., 1:]]))
+    assert shown[far].min() > -1e-4
+    np.testing.assert_array_equal(found[~far], painted[~far])
+    assert reduce_chroma(painted, np.zeros(lightness.shape, bool), lightness) is None
