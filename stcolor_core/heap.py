@@ -13,7 +13,7 @@ import threading
 
 __all__ = ["keep_blocks", "keep_freed_memory", "return_freed_memory"]
 
-_LARGEST, _LARGEST_OF_LARGE_MAPS = 32 << 20, 2 << 20  # bytes; glibc allows no more than the first
+_LARGEST, _LARGEST_OF_LARGE_MAPS = 32 << 20, 3 << 20  # bytes; glibc allows no more than the first
 # The parameters of glibc's malloc.h, the environment variables that take precedence, and the values: one heap for all
 # threads; blocks of up to 32 MiB come from it; and it only shrinks if 128 MiB are free at its end (with 1 GiB the
 # exemplar model takes 1.18 times the memory).
@@ -39,8 +39,8 @@ def keep_freed_memory() -> None:
 def keep_blocks(*, large_maps: bool) -> None:
     """Choose for a run which freed blocks stay in the heap that `keep_freed_memory` set.
 
-    Networks with large maps would fill it with blocks of many sizes. What they free from 2 MiB on goes back to the
-    system: 0.93 of the memory with the exemplar model. Without `keep_freed_memory`, as in a library, nothing is done.
+    Networks with large maps would fill it with blocks of many sizes. What they free from 3 MiB on goes back to the
+    system: 0.9 of the memory with the exemplar model. Without `keep_freed_memory`, as in a library, nothing is done.
 
     Args:
         large_maps: Whether the model's networks have large maps.

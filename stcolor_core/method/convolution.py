@@ -11,8 +11,8 @@ from torch import Tensor, nn
 __all__ = ["InstanceNorm", "apply_by_rows", "convolve_upsampled", "instance_norm_"]
 
 _EPSILON = 1e-5
-# Elements of a strip of rows, 4 MiB: oneDNN copies its input and its output to layouts of its own.
-_ELEMENTS = 1 << 20
+# Elements of a strip of rows, 2 MiB: oneDNN copies its input and its output to layouts of its own.
+_ELEMENTS = 1 << 19
 
 
 def apply_by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, halo: int, channels: int) -> Tensor:

@@ -52,6 +52,8 @@ _LEAVE_UPSAMPLED: tuple[_Terms, ...] = (((0, 1), (1, 1)), ((1, 1), (2, -1)))
 _TRANSFORMED_AT_ONCE = 16  # output channels: the transform of all would be the peak of the memory
 # Elements of a part of a strip, at most 1 MiB: less loses time between operations, more takes memory.
 _ELEMENTS = 1 << 18
+# Elements of a map from which a direct convolution is shared with a core that would wait, and the strips that it takes.
+_SHARED, _STRIPS = 1 << 20, 4
 
 
 class WinogradConv(nn.Module):
@@ -217,6 +219,8 @@ def apply_convolution(
     if isinstance(layer, WinogradConv):
         return layer(x, activation, rows)  # type: ignore[no-any-return]
     assert isinstance(layer, nn.Conv2d)
+    if rows is None and x.numel() >= _SHARED and layer.padding == layer.dilation == (1, 1) and x.is_cpu:
+        return _convolve_in_strips(layer, x, activation)
     margin, dilation, above = int(layer.padding[0]), layer.dilation[0], int(layer.padding[0])
     if rows is not None:
         begin, end = rows[0] - 1, rows[1] + 1
@@ -226,6 +230,20 @@ def apply_convolution(
             x = F.pad(x, (0, 0, *outside))
         x = to_channels_last(x)
     return conv2d(x, layer.weight, layer.bias, padding=(above, margin), dilation=dilation, activation=activation)
+
+
+def _convolve_in_strips(layer: nn.Conv2d, x: Tensor, activation: Activation) -> Tensor:
+    height, width = x.shape[2:]
+    shape = len(x), layer.out_channels, height, width
+    out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
+    step = 2 * math.ceil(height / (2 * _STRIPS))
+
+    def fill(begin: int) -> None:
+        end = min(begin + step, height)
+        out[:, :, begin:end] = apply_convolution(layer, x, activation, (begin, end))
+
+    share(fill, range(0, height, step))
+    return out
 
 
 def _is_plain(layer: nn.Conv2d) -> bool:

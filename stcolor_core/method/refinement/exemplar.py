@@ -6,6 +6,8 @@ Module names follow the published checkpoint, so that its state dict loads stric
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from stcolor_core.method.convolution import convolve_upsampled, instance_norm_
 from stcolor_core.method.layouts import to_channels_last
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.sharing import share
 from stcolor_core.method.winograd import WinogradConv, apply_convolution, prepare_network
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
@@ -22,7 +25,7 @@ __all__ = ["ColorNet", "ExemplarRefinement"]
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
 _LAST_CHANNELS = 128
-_ELEMENTS = 1 << 20  # of a strip of a map with so many channels, 4 MiB
+_ELEMENTS = 1 << 19  # of a strip of a map with so many channels, 2 MiB
 
 
 def _conv(channels_in: int, channels_out: int, *, dilation: int = 1) -> nn.Conv2d:
@@ -80,13 +83,25 @@ class ColorNet(nn.Module):
         return self._last_block(x, skips.pop())
 
     def _last_block(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Compute the last two layers of 3 x 3 in strips of rows: a whole map of theirs is as large as all others."""
+        """Compute the last two layers of 3 x 3 in two halves, which are shared with a core that would wait."""
+        height = skip.shape[2]
+        ab = skip.new_empty(len(skip), 2, height, skip.shape[3])
+        middle = -(-height // 4) * 2
+
+        def fill(rows: tuple[int, int]) -> None:
+            for first, part in self._last_rows(x, skip, *rows):
+                ab[:, :, first : first + part.shape[2]] = part
+
+        share(fill, [(0, middle), (middle, height)])
+        return ab
+
+    def _last_rows(self, x: Tensor, skip: Tensor, top: int, bottom: int) -> Iterator[tuple[int, Tensor]]:
+        """Yield ab of some rows in strips: a whole map of these layers is as large as all others."""
         height = skip.shape[2]
         rows = max(2, _ELEMENTS // (len(skip) * _LAST_CHANNELS * skip.shape[3]) // 2 * 2)
-        ab, maps = [], None
-        begin = end = 0  # the rows of the first layer's result that `maps` holds
-        for first in range(0, height, rows):
-            last = min(first + rows, height)
+        maps, begin, end = None, 0, max(0, top - 2)  # the rows of the first layer's result that `maps` holds
+        for first in range(top, bottom, rows):
+            last = min(first + rows, bottom)
             # The second layer reads a row more on either side. Rows of a convolution begin at an even one.
             before, after = max(0, first - 2), min(last + 2, height)
             if end < after:
@@ -95,8 +110,7 @@ class ColorNet(nn.Module):
                 begin, end = before, after
             assert maps is not None
             part = apply_convolution(self.conv10_2, maps, rows=(first - begin, last - begin))
-            ab.append(torch.tanh(self.conv10_ab(F.leaky_relu_(part, 0.2))) * 128)
-        return torch.cat(ab, dim=2)
+            yield first, torch.tanh(self.conv10_ab(F.leaky_relu_(part, 0.2))) * 128
 
     def _upsample_and_add(
         self, double: str, x: Tensor, short: str, skip: Tensor, rows: tuple[int, int] | None = None

@@ -24,6 +24,9 @@ __all__ = ["COORDINATES", "codes_of", "is_clipped", "without_clipped"]
 
 _AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
 _LEAST = 0.04  # of the code values, by which differences are divided: below, rounding to 8 bits is all they are
+# L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
+# own black or white; shares of what is known: of clipped pixels from which they count, and of others that must be left
+_WRONG_SIDE, _COLORED, _WORTH, _LEFT = 1.0, 5.0, 0.005, 0.05
 
 
 def _differences(codes: Image) -> Chroma:
@@ -43,10 +46,6 @@ def _shares(codes: Image) -> Chroma:
     scale = 150 / np.maximum(red + green + blue, 3 * _LEAST)
     return np.asarray(np.dstack([red * scale, blue * scale]), np.float32)
 
-
-# L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
-# own black or white; shares of what is known: of clipped pixels from which they count, and of others that must be left
-_WRONG_SIDE, _COLORED, _WORTH, _LEFT = 1.0, 5.0, 0.005, 0.05
 
 COORDINATES: dict[str, Callable[[Image], Chroma]] = {
     "luma": _differences,

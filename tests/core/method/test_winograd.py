@@ -85,6 +85,26 @@ def test_strips_give_the_same_as_the_whole_and_a_second_thread_changes_no_bit(
     assert torch.equal(layer(x), strips)
 
 
+@pytest.mark.usefixtures("one_torch_thread")
+@pytest.mark.parametrize("height", [1, 7, 8, 43])
+def test_a_large_map_is_convolved_directly_in_strips_and_a_second_thread_changes_no_bit(
+    height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, x = make_layer(8, padding=1), noise(2, 8, height, 30).contiguous(memory_format=torch.channels_last)
+    whole = apply_convolution(layer, x, "relu")
+    monkeypatch.setattr(winograd, "_SHARED", 1)
+    shared: list[int] = []
+    share = winograd.share
+    monkeypatch.setattr(winograd, "share", lambda function, items: share(function, shared.extend(items) or shared))
+    strips = apply_convolution(layer, x, "relu")
+    assert len(shared) == min(4, -(-height // 2))
+    assert strips.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(strips, whole, rtol=0, atol=1e-5)
+    monkeypatch.setattr(sharing, "_helper", None)  # nobody may ask for it
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert torch.equal(apply_convolution(layer, x, "relu"), strips)
+
+
 def test_double_precision_is_kept() -> None:
     layer, x = make_layer(8, padding=1).double(), noise(1, 8, 12, 9).double()
     torch.testing.assert_close(WinogradConv(layer)(x), layer(x), rtol=0, atol=1e-12)
