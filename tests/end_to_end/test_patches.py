@@ -254,6 +254,29 @@ def test_what_a_patch_costs_does_not_grow_with_the_patches_of_the_shot(
     assert max(visited.values()) <= 12, visited
 
 
+def test_a_patch_is_carried_on_once_the_frames_before_it_are_finished(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All patches of a span were carried all their way before its first frame was finished."""
+    given = []
+    for index in (2, 5):
+        path, alpha = shot.folder / f"patch{index}.exr", soft_mask(shot, index)
+        write_exr(path, painted(shot, index) * alpha[..., None], alpha)
+        given += ["--reference", f"{FIRST + index}={path}"]
+    assert shot.colorize(*OPTIONS, *given, "--json", "--memory", "0.01") == 0  # one frame at a time on any machine
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    finished = {event["frame"]: place for place, event in enumerate(events) if event["kind"] == "frame"}
+    began: dict[tuple[int, bool], int] = {}
+    for place, event in enumerate(events):
+        if event["kind"] == "look" and event.get("patch") is not None:
+            began.setdefault((event["patch"], event["frame"] > event["patch"]), place)
+    assert len(finished) == COUNT and len(began) == 4
+    for patch in (FIRST + 2, FIRST + 5):
+        back, onward = began[patch, False], began[patch, True]
+        assert back < finished[FIRST + 1] < onward  # the first frame that it may reach; and the frames after it
+        assert finished[patch - 1] < onward
+
+
 def test_a_patch_on_the_frame_of_a_whole_keyframe_lies_over_it(shot: ShotOnDisk) -> None:
     alpha = soft_mask(shot, 0)
     write_exr(shot.folder / "patch.exr", painted(shot, 0) * alpha[..., None], alpha)
