@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.images.color import lab_to_linear
 from stcolor_core.images.surfaces import follow_light, reduce_to_lightness
 
 __all__ = ["PAINTED_FLAT", "TOO_COLORFUL", "put_flat_paint_on", "reduce_chroma"]
@@ -28,7 +29,12 @@ _LEAST_CHROMA = 5.0  # C*; grey has no chroma that could leave the gamut
 _LEAST_AREA, _LEAST_PIXELS = 0.0005, 64  # of the picture; less is no area that was filled
 _LEAST_OF_WHOLE = 0.01  # of the picture, of a reference that covers all of it
 _WHOLE = 0.9  # of the picture: one colour all over shows no object
-_EVEN = 0.75  # L*, a* and b*, standard deviation within one colour; the plate must have more there
+_EVEN = 0.75  # L*, a* and b*, standard deviation within one colour; the plate must have more there, without its grain
+_SHADED = 1.5  # L*, the same of the plate below what surely is paint: a tone curve makes light shades even
+_CELL, _LEAST_IN_CELL = 8, 16  # px, side of the squares over whose means grain counts for nothing, and pixels of one
+_FOLLOWS = 0.7  # correlation with the plate's L*, from which an area is a picture of it
+# Linear light of a channel from an end. Where all three are at one, strong colours were cut off: that is no paint.
+_AT_END = 0.015
 # L* between the paint and the mean of the plate below it, or the plate's standard deviation there. Pictures of 8
 # levels a channel have less (0 of 61 clips taken for paint); those of 4 levels are taken for paint.
 _OFF, _VARIED = 8.0, 9.0
@@ -37,6 +43,7 @@ _SAME, _MOST_ALIKE = 2.0, 0.4
 _NEAR, _LIKE = 0.02, 10.0  # of the height, and distance in CIELAB: what compression leaves of flat paint at its edge
 _EDGE = 2.0  # px of an edge that mixes two colours
 _FAR = 5.0  # L* between a reference and the plate, from which its chroma may be too large there
+_AROUND = (7, 7)  # px over which that is taken
 _REDUCED, _WORTHWHILE = 2.0, 0.002  # C*, and share of the picture, from which reducing is worthwhile
 
 
@@ -84,9 +91,11 @@ def reduce_chroma(lab: Image, known: Mask | None, lightness: Plane) -> Image | N
     Returns:
         CIELAB of the same shape; None if that is nowhere worthwhile. L* stays as it came.
     """
-    far = np.abs(np.clip(lab[..., 0], 0, 100) - lightness) >= _FAR
-    if known is not None:
-        far &= known
+    counted = np.ones(lightness.shape, np.float32) if known is None else known.astype(np.float32)
+    # around each pixel, so that grain counts for nothing
+    apart = cv2.boxFilter((np.clip(lab[..., 0], 0, 100) - lightness) * counted, -1, _AROUND, normalize=False)
+    weight = cv2.boxFilter(counted, -1, _AROUND, normalize=False)
+    far = (counted > 0) & (np.abs(apart) >= _FAR * np.maximum(weight, 1))
     places = np.flatnonzero(far)
     least = _WORTHWHILE * far.size
     if len(places) < least:
@@ -119,18 +128,55 @@ def _find_areas(lab: Image, covered: Mask, lightness: Plane) -> _Areas | None:
         *(_moments(inside, values, sizes) for values in (plate, own[:, 0], own[:, 1], own[:, 2])), strict=True
     )
     even = np.all([deviation <= _EVEN for deviation in deviations[1:]], axis=0)
+    covariance = np.bincount(inside, own[:, 0] * plate, minlength=count) / np.maximum(sizes, 1) - means[1] * means[0]
+    even &= covariance <= _FOLLOWS * np.maximum(deviations[1] * deviations[0], 1e-6)
+    colors = np.stack(means[1:], -1)
+    even &= ~_are_cut_off(colors)
     other = (np.abs(means[1] - means[0]) >= _OFF) | (deviations[0] >= _VARIED)
     large = (sizes >= max(_LEAST_PIXELS, _LEAST_AREA * flat.size)) & (sizes < _WHOLE * flat.size)
     alike = np.bincount(inside, np.abs(own[:, 0] - plate) < _SAME, minlength=count) / np.maximum(sizes, 1)
     other &= alike <= _MOST_ALIKE
     may_be_paint = even & large & (deviations[0] > _EVEN)
+    if not may_be_paint.any():
+        return None
+    shades = _shades_of_plate(labels, places[may_be_paint[inside]], lightness, count)
+    may_be_paint &= shades > _EVEN
+    sure = may_be_paint & other & (shades > _SHADED)
     # beside what surely is paint, the rest that is even is paint as well, however near its L* is to the plate's
-    are_paint = may_be_paint if (may_be_paint & other).any() else may_be_paint & other
+    are_paint = may_be_paint if sure.any() else sure
     # a picture that lies some pixels off has a little that looks like it
     least = _LEAST_OF_WHOLE if covered.mean() > _WHOLE else 0.0
     if sizes[are_paint].sum() <= least * flat.size:
         return None
-    return _Areas(labels, are_paint, np.stack(means[1:], -1))
+    return _Areas(labels, are_paint, colors)
+
+
+def _are_cut_off(colors: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which colours in CIELAB, shape (N, 3), have all channels at an end of what a file holds."""
+    linear = lab_to_linear(colors[None])[0]
+    return np.asarray(((linear < _AT_END / 10) | (linear > 1 - _AT_END)).all(axis=-1), bool)
+
+
+def _shades_of_plate(
+    labels: NDArray[np.int32], places: NDArray[np.intp], lightness: Plane, count: int
+) -> NDArray[np.float64]:
+    """Return the standard deviation of the plate's L* within each of `count` areas, without its grain.
+
+    Args:
+        labels: Number of each pixel's area, shape (H, W).
+        places: The pixels that count, in the flattened plane.
+        lightness: L* of the plate, shape (H, W).
+        count: How many areas there are; those without pixels have 0.
+    """
+    width = lightness.shape[1]
+    cells = (places // width // _CELL) * (-(-width // _CELL)) + places % width // _CELL
+    parts = labels.ravel()[places].astype(np.int64) * (int(cells.max()) + 1) + cells
+    each, index, sizes = np.unique(parts, return_inverse=True, return_counts=True)
+    mean = np.bincount(index, lightness.ravel()[places].astype(np.float64)) / sizes
+    whole = sizes >= _LEAST_IN_CELL
+    area = each[whole] // (int(cells.max()) + 1)
+    _, deviation = _moments(area, mean[whole], np.bincount(area, minlength=count))
+    return deviation
 
 
 def _moments(

@@ -217,7 +217,8 @@ class FittedReferences:
             ab = clean_chroma(np.dstack([own, color.ab]), plate, known=_covered(color))
             color = replace(color, ab=ab)
         if (reduced := self._within_plate_gamut(color, light, frame)) is not None:
-            done.append(TOO_COLORFUL)
+            if PAINTED_FLAT not in done:  # else it is what is left of that at its edge
+                done.append(TOO_COLORFUL)
             color = reduced
         if done:
             label = f"Reference {frame} ({picture.path})"
@@ -267,7 +268,8 @@ class FittedReferences:
                 lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
                 color, light = KnownColor(np.ascontiguousarray(lab[..., 1:]), known), np.ascontiguousarray(lab[..., 0])
             if (reduced := self._within_plate_gamut(color, light, registration.frame)) is not None:
-                changes.append(TOO_COLORFUL)
+                if PAINTED_FLAT not in done:  # else it is what is left of that at its edge
+                    changes.append(TOO_COLORFUL)
                 color = reduced
         if any(changes):
             label = f"Reference {frame} ({self._picture(frame).path})"

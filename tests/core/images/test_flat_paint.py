@@ -81,6 +81,41 @@ def test_one_colour_all_over_and_few_levels_are_no_flat_paint() -> None:
     assert put_flat_paint_on(few, None, lightness) is None
 
 
+def cel(grain: float) -> np.ndarray:
+    """Return L* of a drawing: a background and two filled shapes, with grain."""
+    lightness = np.full((80, 120), 40.0)
+    lightness[10:50, 10:50], lightness[30:70, 60:110] = 70, 25
+    return np.asarray(np.clip(lightness + np.random.default_rng(4).normal(0, grain, (80, 120)), 0, 94), np.float32)
+
+
+@pytest.mark.parametrize("grain", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("power", [0.7, 1.0, 1.5])
+def test_a_clean_picture_of_a_grained_drawing_is_no_flat_paint(power: float, grain: float) -> None:
+    clean = 100 * (cel(0) / 100) ** power
+    lab = np.dstack([clean, np.where(clean > 50, 30, -20), np.where(clean > 35, 25, -30)]).astype(np.float32)
+    assert put_flat_paint_on(lab, None, cel(grain)) is None
+
+
+@pytest.mark.parametrize("grain", [2.0, 5.0])
+def test_grain_alone_reduces_no_chroma(grain: float) -> None:
+    lab = np.dstack([cel(0), np.full((80, 120), 60), np.full((80, 120), 50)]).astype(np.float32)
+    assert reduce_chroma(lab, None, cel(grain)) is None
+
+
+def test_a_tone_curve_that_makes_light_shades_even_leaves_no_flat_paint() -> None:
+    y, x = np.mgrid[:80, :120]
+    lightness = (78 + 1.8 * np.sin(x / 9) * np.cos(y / 7)).astype(np.float32)
+    lightness[:, 100:] = 20
+    key = 100 * (lightness / 100) ** 0.6
+    lab = np.dstack([key, np.full(key.shape, -40), np.full(key.shape, 30)]).astype(np.float32)
+    assert lab[:, :90, 0].std() < 0.75 < lightness[:, :90].std()
+    assert put_flat_paint_on(lab, None, lightness) is None
+
+
+def test_colours_that_a_file_cut_off_in_every_channel_are_no_flat_paint() -> None:
+    assert put_flat_paint_on(flat("#ff00ff"), box(), plate()) is None
+
+
 def test_chroma_is_reduced_only_where_lightness_is_another_and_cannot_show_it() -> None:
     lightness = plate()
     wide = np.broadcast_to(np.float32([-120, 90]), (80, 120, 2))  # outside of the gamut at any lightness
@@ -89,8 +124,8 @@ def test_chroma_is_reduced_only_where_lightness_is_another_and_cannot_show_it() 
     painted = (painted + np.random.default_rng(1).normal(0, 1, painted.shape)).astype(np.float32)
     found = reduce_chroma(painted, None, lightness)
     assert found is not None
-    far = np.abs(painted[..., 0] - lightness) >= 5
+    apart = np.broadcast_to(np.abs(86 - np.linspace(5, 90, 120)), lightness.shape)  # without the grain
     shown = lab_to_linear(np.dstack([lightness, found[..., 1:]]))
-    assert shown[far].min() > -1e-4
-    np.testing.assert_array_equal(found[~far], painted[~far])
+    assert shown[apart >= 7].min() > -1e-4
+    np.testing.assert_array_equal(found[apart < 3], painted[apart < 3])
     assert reduce_chroma(painted, np.zeros(lightness.shape, bool), lightness) is None
