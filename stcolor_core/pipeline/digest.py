@@ -21,7 +21,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 __all__ = ["Digests"]
 
 _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
-_ARITHMETIC = 9  # raised when the same settings and weights give other pixels, if only by rounding
+_ARITHMETIC = 10  # raised when the same settings and weights give other pixels, if only by rounding
 _COLORLESS = 2  # what becomes of frames whose reference gives no colour; raised when that changes
 _MATTES = 7  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _REGISTRATION = 10  # how keyframes are fitted to the plate; raised when that changes

