@@ -26,7 +26,7 @@ from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
-from stcolor_core.training.runs import LEAST_ERROR, Run, RunSettings, Schedule, save_weights
+from stcolor_core.training.runs import LEAST_ERROR, Run, RunSettings, Schedule, check_output, save_weights
 from stcolor_core.training.samples import Sample, count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "check_start", "mean_network", "mix_ab", "mixing_loss", "train", "validate"]
@@ -124,7 +124,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
 
 
 def check_start(settings: Settings, output: Path) -> None:
-    """Check the weights that a run starts from, if there are any.
+    """Check the file of the new weights, and the weights that a run starts from, if there are any.
 
     Args:
         settings: The settings of the run.
@@ -133,7 +133,9 @@ def check_start(settings: Settings, output: Path) -> None:
     Raises:
         BadRequest: If both are the same file.
         ModelError: If they are missing or damaged.
+        OutputError: If `output` is a folder.
     """
+    check_output(output)
     if settings.start is None:
         return
     if settings.start.resolve() == output.resolve():

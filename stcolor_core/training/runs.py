@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 
-__all__ = ["LEAST_ERROR", "Run", "RunSettings", "Schedule", "save_weights"]
+__all__ = ["LEAST_ERROR", "Run", "RunSettings", "Schedule", "check_output", "save_weights"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,19 @@ def save_weights(weights: Mapping[str, Tensor], output: Path) -> None:
         partial.chmod(0o644)  # as any file of the package; safetensors makes it readable by its owner only
 
 
+def check_output(output: Path) -> None:
+    """Check that weights can have this file's name.
+
+    Args:
+        output: The safetensors file.
+
+    Raises:
+        OutputError: If it is a folder.
+    """
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder. Give --output a file, such as weights.safetensors.")
+
+
 class Run(Generic[_Network]):
     """The training of a network, with its mean weights, its curve and its latest state on disk.
 
@@ -96,8 +109,9 @@ class Run(Generic[_Network]):
             rates: Learning rates of single parameters by name, relative to the schedule's; None for 1 throughout.
 
         Raises:
-            OutputError: If no file can be written next to `output`.
+            OutputError: If `output` is a folder, or no file can be written next to it.
         """
+        check_output(output)
         self.network = network
         self._output, self._schedule = output, schedule
         self._mean = AveragedModel(network, avg_fn=self._update_mean, use_buffers=True)
