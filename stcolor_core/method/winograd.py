@@ -233,6 +233,7 @@ def apply_convolution(
 
 
 def _convolve_in_strips(layer: nn.Conv2d, x: Tensor, activation: Activation) -> Tensor:
+    """Return the direct convolution of a large map, whose strips of rows are shared with a core that would wait."""
     height, width = x.shape[2:]
     shape = len(x), layer.out_channels, height, width
     out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
