@@ -12,7 +12,8 @@ from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.mattes import MatteKind, MattePicture, has_same_aspect, merge, read_matte, sequence_of
+from stcolor_core.method.tracking.matte_channels import MattePicture
+from stcolor_core.method.tracking.mattes import MatteKind, has_same_aspect, merge, read_matte, sequence_of
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce

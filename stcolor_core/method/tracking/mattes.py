@@ -10,84 +10,32 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Mask, Pixels, Plane, Vector
+from stcolor_core.arrays import Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.cryptomatte import Coverage, coverage, find_layer, read_manifest
+from stcolor_core.method.tracking.id_pictures import read_ids
 from stcolor_core.method.tracking.instance import Instances, resample
+from stcolor_core.method.tracking.matte_channels import (
+    MattePicture,
+    Window,
+    Windows,
+    coverage_of_planes,
+    find_main_channels,
+    find_mask_channels,
+)
 
-__all__ = [
-    "MatteKind",
-    "MattePicture",
-    "Windows",
-    "detect_kind",
-    "has_same_aspect",
-    "merge",
-    "read_matte",
-    "sequence_of",
-]
+__all__ = ["MatteKind", "detect_kind", "has_same_aspect", "merge", "read_matte", "sequence_of"]
 
 logger = logging.getLogger(__name__)
 
 MatteKind = Literal["cryptomatte", "layers", "ids", "roto"]
-Window = tuple[int, int, int, int]
-
-_MAIN = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2, "y": 0, "a": 3, "alpha": 3}
-_TECHNICAL = re.compile(r"depth|forward|backward|motion|disparity.*|rc_.*|.*crypto.*|z|ry|by|u|v", re.IGNORECASE)
-_MASK_LAYER = re.compile(r"mask|matte|roto", re.IGNORECASE)
-_MOST_GREYS = 64
-_MOST_RUNS = 1 << 20
-_COVERS = 0.02  # of a channel: less is no object
-_PURE = 0.95  # from here on a channel of R, G and B is full
-_OVERLAP = 0.1  # of what three mattes in R, G and B cover, that two of them may cover at soft edges
-_GREY_AREAS = 0.1  # of the same, that areas of one value in between may cover: more are ids
-
-
-class Windows(Protocol):
-    """The windows of a picture, as in `pictures.Header`. A window is (x, y, width, height) in pixels, y downwards."""
-
-    @property
-    def data_window(self) -> Window:
-        """Return the window that has pixels."""
-
-    @property
-    def display_window(self) -> Window:
-        """Return the window of the format."""
-
-
-class MattePicture(Windows, Protocol):
-    """A picture to read a matte from, as `pictures.Picture`."""
-
-    @property
-    def path(self) -> Path:
-        """Return the file, for names and sidecar manifests."""
-
-    @property
-    def label(self) -> str:
-        """Return how messages name the picture."""
-
-    @property
-    def pixels(self) -> Pixels:
-        """Return the data window's pixels, (H, W, C) float32, finite, as encoded in the file; integers as 0..1."""
-
-    @property
-    def channels(self) -> Sequence[str]:
-        """Return the C channel names, "layer.channel" or "channel"."""
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """Return the file's attributes by name."""
-
-    @property
-    def pixel_type(self) -> str:
-        """Return the type in the file, such as uint8, half or float."""
 
 
 def read_matte(
@@ -250,57 +198,19 @@ def _read(picture: MattePicture, kind: MatteKind | None) -> tuple[MatteKind, Cov
         names = read_manifest(picture.metadata, layer, picture.path)
         return "cryptomatte", coverage(picture.pixels, layer, names)
 
-    masks = _mask_channels(picture.channels)
+    masks = find_mask_channels(picture.channels)
     if kind == "layers" or (kind is None and len(masks) > 1):
-        return "layers", _from_planes({name: picture.pixels[..., index] for name, index in masks.items()})
+        return "layers", coverage_of_planes({name: picture.pixels[..., index] for name, index in masks.items()})
     if kind != "roto":
-        ids = _read_ids(picture, is_id_picture=kind == "ids")
+        ids = read_ids(picture, is_id_picture=kind == "ids")
         if kind == "ids" or ids.names:
             return "ids", ids
-    return "roto", _from_planes({_instance_name(picture.path): _roto_plane(picture)})
-
-
-# Masks that are channels: layers and roto
-
-
-def _mask_channels(channels: Sequence[str]) -> dict[str, int]:
-    """Return the name and index of each mask channel outside the main picture."""
-    layers: dict[str, dict[str, int]] = {}
-    for index, channel in enumerate(channels):
-        layer, _, name = channel.rpartition(".")
-        layers.setdefault(layer, {})[name] = index
-    masks = {name: index for name, index in layers.pop("", {}).items() if name.lower() not in _MAIN}
-    for layer, members in layers.items():
-        alpha = [index for name, index in members.items() if name.lower() in ("a", "alpha")]
-        if alpha or len(members) == 1:
-            masks[layer] = alpha[0] if alpha else next(iter(members.values()))
-        elif _MASK_LAYER.search(layer):
-            masks.update({f"{layer}.{name}": index for name, index in members.items()})
-    return {name: index for name, index in masks.items() if not _TECHNICAL.fullmatch(name)}
-
-
-def _main_channels(channels: Sequence[str]) -> tuple[list[int], int | None]:
-    """Return the channel indices of the main picture: of red, green and blue or of luma, and of alpha."""
-    indices = {_MAIN[name.lower()]: index for index, name in enumerate(channels) if name.lower() in _MAIN}
-    return [indices[color] for color in (0, 1, 2) if color in indices], indices.get(3)
-
-
-def _from_planes(planes: Mapping[str, Plane]) -> Coverage:
-    """Return masks as instances; values are clipped to 0..1."""
-    flat = [np.clip(plane, 0.0, 1.0).ravel() for plane in planes.values()]
-    covered = [np.flatnonzero(plane) for plane in flat]
-    amounts = [plane[pixels] for plane, pixels in zip(flat, covered, strict=True)]
-    return Coverage(
-        names=list(planes),
-        place=np.concatenate([*covered, np.empty(0, np.int64)]),
-        label=np.repeat(np.arange(len(covered)), [len(pixels) for pixels in covered]),
-        amount=np.concatenate([np.empty(0, np.float32), *amounts]),
-    )
+    return "roto", coverage_of_planes({_instance_name(picture.path): _roto_plane(picture)})
 
 
 def _roto_plane(picture: MattePicture) -> Plane:
-    masks = list(_mask_channels(picture.channels).values())
-    color, alpha = _main_channels(picture.channels)
+    masks = list(find_mask_channels(picture.channels).values())
+    color, alpha = find_main_channels(picture.channels)
     if masks:
         return picture.pixels[..., masks[0]]
     if alpha is not None and (not color or np.ptp(picture.pixels[..., alpha]) > 0):
@@ -321,105 +231,3 @@ def sequence_of(path: Path) -> str:
 def _instance_name(path: Path) -> str:
     """Return the file's name without the frame number, roto_car.1010.exr -> roto_car, or else the folder's name."""
     return re.sub(r"(^|[._-])-?\d+$", "", path.stem) or path.parent.name
-
-
-# Id pictures: every value or colour is one instance
-
-
-def _read_ids(picture: MattePicture, *, is_id_picture: bool) -> Coverage:
-    """Return each value but black as one instance, if it is known to be an id picture or `detect_kind` finds one."""
-    planes = _id_planes(picture)
-    full = np.iinfo(picture.pixel_type).max if picture.pixel_type.startswith("uint") else 1
-    if not is_id_picture and _are_mattes(planes):
-        names = [",".join(f"{full * (channel == own)}" for channel in range(3)) for own in range(3)]
-        return _from_planes({n: plane for n, plane in zip(names, planes, strict=True) if plane.max() > _COVERS})
-    values, label = _distinct_values([plane.ravel() for plane in planes], most=_MOST_RUNS)
-    is_id = np.asarray(values.any(axis=1))
-    if not is_id_picture:
-        is_id = _detect_ids(planes, values, label, is_id, whole=not picture.pixel_type.startswith("uint"))
-    row = np.full(len(values), -1)
-    row[is_id] = np.arange(is_id.sum())
-    codes = np.where(full > 1, np.rint(values[is_id] * float(full)), values[is_id])
-    covered = np.flatnonzero(row[label] >= 0) if len(values) else np.empty(0, np.int64)
-    return Coverage(
-        names=[",".join(f"{code:.9g}" for code in color) for color in codes.tolist()],
-        place=covered,
-        label=row[label[covered]],
-        amount=np.ones(len(covered), np.float32),
-    )
-
-
-def _id_planes(picture: MattePicture) -> list[Plane]:
-    """Return the one or three (H, W) planes that may be ids, black if the pixel is transparent."""
-    masks = list(_mask_channels(picture.channels).values())
-    color, alpha = _main_channels(picture.channels)
-    planes = [np.ascontiguousarray(picture.pixels[..., index]) for index in masks[:1] or color or [alpha or 0]]
-    if not masks and color and alpha is not None:
-        opaque = picture.pixels[..., alpha] > 0
-        planes = [plane * opaque for plane in planes]
-    grey = all(np.array_equal(plane, planes[0]) for plane in planes[1:])
-    return planes[:1] if grey else planes
-
-
-def _are_mattes(planes: list[Plane]) -> bool:
-    """Return whether three planes are a matte each, of objects that hardly overlap, and not parts of colours."""
-    if len(planes) != 3 or min(plane.min() for plane in planes) < -_COVERS:
-        return False
-    first = functools.reduce(np.maximum, planes)
-    if not _PURE <= first.max() <= 1 + _COVERS:
-        return False
-    least = functools.reduce(np.minimum, planes)
-    second = functools.reduce(np.add, planes) - first - least
-    if second.sum(dtype=np.float64) > _OVERLAP * first.sum(dtype=np.float64):
-        return False
-    covered = first > _COVERS
-    between = _is_flat(planes) & covered & (first < _PURE)
-    return bool(between.sum() <= _GREY_AREAS * covered.sum())
-
-
-def _detect_ids(
-    planes: list[Plane],
-    values: NDArray[np.float32],
-    label: NDArray[np.int64],
-    not_black: NDArray[np.bool_],
-    *,
-    whole: bool,
-) -> NDArray[np.bool_]:
-    """Return which of the values are ids by the rules of `detect_kind`. whole: whether whole numbers may be ids."""
-    count, none = int(not_black.sum()), np.zeros_like(not_black)
-    if len(planes) == 1 and whole and (values == np.rint(values)).all() and (values > 1).any():
-        return not_black
-    if len(planes) == 1 and count <= 1:
-        return none if (values[not_black] == 1).all() else not_black
-    if not count:
-        return none
-    flat_area = np.bincount(label[_is_flat(planes).ravel()], minlength=len(values))
-    flat = not_black & (flat_area > 0)
-    if len(planes) == 1:
-        return flat if count <= _MOST_GREYS and 2 * flat.sum() > count else none
-    return flat if 2 * flat_area[flat].sum() >= np.bincount(label)[not_black].sum() else none
-
-
-def _distinct_values(planes: list[Vector], *, most: int | None = None) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the distinct values (n, C) of C flat planes and the index of each pixel's value, (N,).
-
-    Sorts runs of equal values instead of pixels. A picture with more than `most` runs gets no values.
-    """
-    changes = np.flatnonzero(functools.reduce(np.logical_or, (plane[1:] != plane[:-1] for plane in planes)))
-    starts = np.append(0, changes + 1)[: len(planes[0])]
-    if most is not None and len(starts) > most:
-        return np.empty((0, len(planes)), planes[0].dtype), np.empty(0, np.int64)
-    runs = [plane[starts] for plane in planes]
-    if len(runs) == 1:
-        column, of_run = np.unique(runs[0], return_inverse=True)
-        values = column[:, None]
-    else:
-        values, of_run = np.unique(np.stack(runs, axis=1), axis=0, return_inverse=True)
-    return values, np.repeat(of_run.ravel(), np.diff(starts, append=len(planes[0])))
-
-
-def _is_flat(planes: list[Plane]) -> Mask:
-    """Return whether each pixel equals its eight neighbours."""
-    box = np.ones((3, 3), np.uint8)
-    flat: Mask = functools.reduce(np.logical_and, (cv2.erode(plane, box) == cv2.dilate(plane, box) for plane in planes))
-    return flat
