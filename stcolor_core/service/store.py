@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stcolor_core.service.database import open_database
-from stcolor_core.service.job import Job, JobKind, JobState, Place, StoredEvent, UnknownJob
+from stcolor_core.service.job import Job, JobKind, Place, StoredEvent, UnknownJob
+from stcolor_core.service.stored_events import add_event, delete_old_events, read_events
+from stcolor_core.service.stored_jobs import end_job, move_job, queue_job, read_jobs
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline.events import Event
@@ -23,7 +24,6 @@ __all__ = ["Store"]
 _ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # besides those in use
 _IN_USE_SECONDS = 600.0  # since the last request for a job; a client that follows one asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
-_COLUMNS = [field.name for field in fields(Job)]
 
 
 class Store:
@@ -101,7 +101,7 @@ class Store:
                     shot,
                     frame,
                 )
-                self._queue(job, completes=completes)
+                queue_job(self._database, job, completes=completes)
                 self._delete_old_jobs()
             if label:
                 self._execute("update jobs set label = ? where id = ?", label, job)
@@ -122,7 +122,7 @@ class Store:
         """
         with self._transaction():
             if not self._goes_on(job):
-                self._queue(job, completes=completes)
+                queue_job(self._database, job, completes=completes)
         return self.get(job)
 
     def record_inputs(self, job: str, record: InputRecord) -> None:
@@ -163,7 +163,7 @@ class Store:
                 previews_only,
             )
             self._execute("update jobs set state = 'running' where id = ?", job)
-            self._delete_old_events(job)
+            delete_old_events(self._database, job)
         return None if job is None else self.get(job)
 
     def cancel(self, job: str) -> Job:
@@ -181,7 +181,7 @@ class Store:
         with self._transaction():
             state = self._scalar("select state from jobs where id = ?", job)
             if state == "queued":
-                self._end(job, "cancelled", None)
+                end_job(self._database, job, "cancelled", None)
             elif state == "running":
                 self._execute("update jobs set cancel = 1 where id = ?", job)
         return self.get(job)
@@ -199,7 +199,11 @@ class Store:
                 return
             if event.kind in ("plan", "frame"):
                 self._execute("update jobs set done = ?, total = ? where id = ?", event.done, event.total, job)
-            self._add_event(job, {name: value for name, value in asdict(event).items() if value not in (None, "", ())})
+            add_event(
+                self._database,
+                job,
+                {name: value for name, value in asdict(event).items() if value not in (None, "", ())},
+            )
 
     def finish(self, job: str, state: Literal["done", "failed"], error: str | None = None) -> None:
         """Mark a job as ended, with an event.
@@ -210,7 +214,7 @@ class Store:
             error: Why it failed, in one line.
         """
         with self._transaction():
-            self._end(job, state, error)
+            end_job(self._database, job, state, error)
 
     def release(self, job: str, *, reason: str) -> None:
         """Mark a job that stopped between two frames as cancelled if it was to be, else as queued.
@@ -221,10 +225,10 @@ class Store:
         """
         with self._transaction():
             if self._scalar("select cancel from jobs where id = ?", job):
-                self._end(job, "cancelled", None)
+                end_job(self._database, job, "cancelled", None)
             else:
                 self._execute("update jobs set state = 'queued' where id = ?", job)
-                self._add_event(job, {"kind": "queued", "message": reason})
+                add_event(self._database, job, {"kind": "queued", "message": reason})
 
     def move(self, job: str, to: Place) -> Job:
         """Move a job in the queue; one that is not queued stays where it is.
@@ -240,16 +244,7 @@ class Store:
             UnknownJob: If there is no such job.
         """
         with self._transaction():
-            rows = self._database.execute(
-                "select id, position from jobs where state = 'queued' and kind = 'shot' order by position"
-            ).fetchall()
-            order = [row[0] for row in rows]
-            if job in order:
-                at, last = order.index(job), len(order) - 1
-                order.remove(job)
-                order.insert({"first": 0, "earlier": max(0, at - 1), "later": at + 1, "last": last}[to], job)
-                for each, (_, position) in zip(order, rows, strict=True):
-                    self._execute("update jobs set position = ? where id = ?", position, each)
+            move_job(self._database, job, to)
         return self.get(job)
 
     def write_note(self, job: str, note: str) -> Job:
@@ -307,20 +302,22 @@ class Store:
         Raises:
             UnknownJob: If there is no such job.
         """
-        matching = self._jobs("where id = ?", job)
-        if not matching:
-            raise UnknownJob(job)
         with self._lock:
+            matching = read_jobs(self._database, "where id = ?", job)
+            if not matching:
+                raise UnknownJob(job)
             self._last_access[job] = self._clock()
         return matching[0]
 
     def jobs(self) -> list[Job]:
         """Return all jobs that are not hidden, the newest first."""
-        return self._jobs("where not hidden order by position desc")
+        with self._lock:
+            return read_jobs(self._database, "where not hidden order by position desc")
 
     def is_busy(self) -> bool:
         """Return whether any job is queued or running."""
-        return bool(self._jobs("where state in ('queued', 'running') limit 1"))
+        with self._lock:
+            return bool(self._scalar("select exists (select 1 from jobs where state in ('queued', 'running'))"))
 
     def events(self, job: str, *, after: int = 0) -> list[StoredEvent]:
         """Return the events of a job after a number, in order, at most 1000 at once.
@@ -332,11 +329,7 @@ class Store:
         with self._lock:
             if job in self._last_access:
                 self._last_access[job] = self._clock()
-            rows = self._database.execute(
-                "select number, body from events where job = ? and number > ? order by number limit ?",
-                (job, after, _EVENTS_AT_ONCE),
-            ).fetchall()
-        return [StoredEvent(number, json.loads(body)) for number, body in rows]
+            return read_events(self._database, job, after=after, most=_EVENTS_AT_ONCE)
 
     def all_events(self, job: str) -> Iterator[StoredEvent]:
         """Yield all events of a job, in order.
@@ -348,13 +341,6 @@ class Store:
         while events := self.events(job, after=last):
             yield from events
             last = events[-1].number
-
-    def _jobs(self, condition: str, *values: object) -> list[Job]:
-        with self._lock:
-            rows = self._database.execute(f"select {', '.join(_COLUMNS)} from jobs {condition}", values).fetchall()
-        jobs = (Job(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
-        # SQLite has only numbers
-        return [replace(job, cancel=bool(job.cancel), completes=bool(job.completes)) for job in jobs]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -389,33 +375,6 @@ class Store:
         self._execute("delete from inputs where job in (select id from jobs where id = ? and state <> 'running')", job)
         self._execute("update jobs set completes = 0 where id = ? and state <> 'running'", job)
 
-    def _queue(self, job: str, *, completes: bool) -> None:
-        self._execute(
-            "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
-            " hidden = 0, completes = ?, position = (select max(position) + 1 from jobs) where id = ?",
-            completes,
-            job,
-        )
-        self._add_event(job, {"kind": "queued"})
-
-    def _end(self, job: str, state: JobState, error: str | None) -> None:
-        self._execute(
-            "update jobs set state = ?, error = ?, looking = null, cancel = 0,"
-            " ended = (select max(ended) + 1 from jobs) where id = ?",
-            state,
-            error,
-            job,
-        )
-        self._add_event(job, {"kind": state, **({"message": error} if error else {})})
-
-    def _add_event(self, job: str, body: dict[str, Any]) -> None:
-        self._execute(
-            "insert into events select ?, coalesce(max(number), 0) + 1, ? from events where job = ?",
-            job,
-            json.dumps({"time": time.time(), **body}),
-            job,
-        )
-
     def _delete_old_jobs(self) -> None:
         """Delete the jobs that ended longest ago and are not in use; previews and shots each have their own limit."""
         since = self._clock() - _IN_USE_SECONDS
@@ -429,24 +388,3 @@ class Store:
             self._database.executemany(
                 "delete from jobs where id = ?", [row for row in ended if row[0] not in self._last_access]
             )
-
-    def _delete_old_events(self, job: str) -> None:
-        """Delete the events before a job's last run, but for the last plan and the last event of each frame.
-
-        Otherwise a shot that is submitted again and again would keep the events of all its runs and get slower to read.
-        """
-        rows = self._database.execute(
-            "select number, body from events where job = ? order by number", (job,)
-        ).fetchall()
-        events = [(number, json.loads(body)) for number, body in rows]
-        while events and events[-1][1]["kind"] == "queued":  # the run that begins now
-            events.pop()
-        begin = max((at for at, (_, body) in enumerate(events) if body["kind"] in ("queued", "plan")), default=0)
-        if begin and events[begin - 1][1]["kind"] == "queued":
-            begin -= 1
-        newer = {(body["kind"], body.get("frame")) for _, body in events[begin:]}
-        for number, body in reversed(events[:begin]):
-            topic = body["kind"], body.get("frame")
-            if body["kind"] not in ("plan", "frame") or topic in newer:
-                self._execute("delete from events where job = ? and number = ?", job, number)
-            newer.add(topic)
