@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -38,6 +39,7 @@ _LINES = 216  # of the tables' pictures
 _LEAST_LINES, _MOST_LINES = 16, 4320
 _MOST_WORKERS = 256
 _FILM_SEED = 8
+_Results = dict[str, dict[str, dict[str, Measurement]]]  # by protocol, variant and sequence
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def evaluate(
     strips: Sequence[int] = (),
     trace: TracePoint | None = None,
     against: Sequence[Path] = (),
-) -> dict[str, dict[str, dict[str, Measurement]]]:
+) -> _Results:
     """Return measurements by protocol, variant and sequence. Each protocol's tables are printed when it is complete.
 
     Each process uses one thread of torch, so that the figures do not depend on the number of cores or workers.
@@ -145,14 +147,7 @@ def evaluate(
         PlateError: If a picture or a movie cannot be read.
         OutputError: If the output cannot be written.
     """
-    if not _LEAST_LINES <= lines <= _MOST_LINES:
-        raise BadRequest(f"--lines must be {_LEAST_LINES} to {_MOST_LINES}, not {str(lines)[:20]}.")
-    if not 1 <= workers <= _MOST_WORKERS:
-        raise BadRequest(f"--workers must be 1 to {_MOST_WORKERS}, not {str(workers)[:20]}.")
-    if output is None and (plots or strips or trace):
-        raise BadRequest("Pictures need a folder. Give one with --output.")
-    if plots:
-        diagrams.require_matplotlib()
+    _require_settings(output, lines=lines, workers=workers, plots=plots, shows_frames=bool(strips or trace))
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
     others = name_folders(against, variants)
@@ -164,43 +159,20 @@ def evaluate(
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
         for sequence in sequences:
-            rows: list[tuple[str, dict[int, StoredPicture] | None]] = [(variant, None) for variant in variants]
-            rows += [
-                (name, _find_results(folder, protocol, sequence, is_only=len(sequences) == 1))
-                for name, folder in others.items()
-            ]
-            for name, found in rows:
-                task = _Task(protocol, name, sequence, old_film, str(device), rounds=bool(others), results=found)
-                tasks.append(_keep_frames(task, strips, output))
-    for frame in strips:
-        if not any(frame in task.frames for task in tasks):
-            raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
-    if trace is not None:
-        _require_traceable(tasks, trace)
-    for line in dict.fromkeys(
-        [
-            *_describe_empty_folders(directory, names),
-            *(line for task in tasks for line in describe_gaps(task.sequence, task.count)),
-        ]
-    ):
+            row = _Task(protocol, "", sequence, old_film, str(device), rounds=bool(others))
+            tasks += [replace(row, variant=variant) for variant in variants]
+            for name, folder in others.items():
+                found = _find_results(folder, protocol, sequence, is_only=len(sequences) == 1)
+                tasks.append(replace(row, variant=name, results=found))
+    tasks = [_keep_frames(task, strips, output) for task in tasks]
+    _require_shown(tasks, strips, trace)
+    gaps = (line for task in tasks for line in describe_gaps(task.sequence, task.count))
+    for line in dict.fromkeys([*_describe_empty_folders(directory, names), *gaps]):
         tqdm.write(f"stcolor: {line}", file=sys.stderr)
-    results: dict[str, dict[str, dict[str, Measurement]]] = {
-        protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
-    }
-    left = {name: sum(task.protocol.name == name for task in tasks) for name in results}
     if not has_scikit_image():
         tqdm.write("stcolor: CIEDE2000 and SSIM are left out. To have them: pip install scikit-image", file=sys.stderr)
-    store = None if output is None else Store(output / "measurements")
-    with tqdm(total=len(tasks), unit="clip", disable=None, dynamic_ncols=True) as bar:
-        for task, measurement in _measure_all(tasks, store, workers):
-            name = task.protocol.name
-            results[name][task.variant][task.sequence.name] = measurement
-            left[name] -= 1
-            bar.set_description(f"{name} {task.variant} {task.sequence.name}", refresh=False)
-            bar.update()
-            if left[name] == 0:
-                results[name] = _in_order(results[name])
-                tqdm.write(_format(name, results[name]) + "\n")
+    results: _Results = {protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen}
+    _fill(results, tasks, None if output is None else Store(output / "measurements"), workers)
     if output is not None:
         write_results(output, results)
         if plots:
@@ -224,6 +196,41 @@ def load_clip(sequence: datasets.DatasetSequence, frames: int | None, old_film: 
     if old_film:
         clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
     return clip
+
+
+def _require_settings(output: Path | None, *, lines: int, workers: int, plots: bool, shows_frames: bool) -> None:
+    if not _LEAST_LINES <= lines <= _MOST_LINES:
+        raise BadRequest(f"--lines must be {_LEAST_LINES} to {_MOST_LINES}, not {str(lines)[:20]}.")
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise BadRequest(f"--workers must be 1 to {_MOST_WORKERS}, not {str(workers)[:20]}.")
+    if output is None and (plots or shows_frames):
+        raise BadRequest("Pictures need a folder. Give one with --output.")
+    if plots:
+        diagrams.require_matplotlib()
+
+
+def _require_shown(tasks: Sequence[_Task], strips: Sequence[int], trace: TracePoint | None) -> None:
+    """Raise BadRequest if a frame or a pixel that is to be shown is in no clip."""
+    for frame in strips:
+        if not any(frame in task.frames for task in tasks):
+            raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
+    if trace is not None:
+        _require_traceable(tasks, trace)
+
+
+def _fill(results: _Results, tasks: Sequence[_Task], store: Store | None, workers: int) -> None:
+    """Add the measurements to the results, and print each protocol's tables once it is complete."""
+    left = Counter(task.protocol.name for task in tasks)
+    with tqdm(total=len(tasks), unit="clip", disable=None, dynamic_ncols=True) as bar:
+        for task, measurement in _measure_all(tasks, store, workers):
+            name = task.protocol.name
+            results[name][task.variant][task.sequence.name] = measurement
+            left[name] -= 1
+            bar.set_description(f"{name} {task.variant} {task.sequence.name}", refresh=False)
+            bar.update()
+            if left[name] == 0:
+                results[name] = _in_order(results[name])
+                tqdm.write(_format(name, results[name]) + "\n")
 
 
 def _measure_all(tasks: Sequence[_Task], store: Store | None, workers: int) -> Iterator[tuple[_Task, Measurement]]:
