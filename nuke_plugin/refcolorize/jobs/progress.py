@@ -41,6 +41,7 @@ class Progress:
         state: "starting", or the core's "queued", "running", "done", "failed" or "cancelled".
         done: Number of finished frames.
         total: Number of frames; 0 until the core says.
+        earlier: Number of frames on disk that are from an earlier run, as the job was cancelled before it came to them.
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
         is_paused: Whether the job is queued and the queue is paused.
@@ -59,6 +60,7 @@ class Progress:
     state: str = "starting"
     done: int = 0
     total: int = 0
+    earlier: int = 0
     seconds_left: float | None = None
     looking: int | None = None
     is_paused: bool = False
@@ -145,13 +147,22 @@ class Progress:
         if self.state == "cancelled" and not self.total and self.error:
             return self.error
         if self.state == "cancelled":
-            return f"{self.name} was cancelled: {self.done} of {self.total} frames are kept"
+            return f"{self.name} was cancelled{self._describe_kept()}"
         if self.state == "failed":
             return f"{self.name}{'' if self.goes_on else ' failed'}: {self.error}"
         if not self.done:
             return f"{self.name}: looking at the plate{'' if self.looking is None else f', frame {self.looking}'}"
         left = "" if self.seconds_left is None else f", {time_left(self.seconds_left, frames=self.total - self.done)}"
         return f"{self.name}: frame {self.done} of {self.total}{left}"
+
+    def _describe_kept(self) -> str:
+        """Return what is on disk after a cancel, to follow "was cancelled"."""
+        if not self.earlier:
+            return f": {self.done} of {self.total} frames are kept" if self.total else " before its first frame"
+        is_are = "is" if self.earlier == 1 else "are"
+        if not self.done:
+            return f" before its first frame: {count_of(self.earlier, 'frame')} {is_are} there from before"
+        return f": {self.done} of {self.total} frames are done, {self.earlier} more {is_are} there from before"
 
 
 def describe_colorless(frames: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ import nuke
 
 from ..core import server
 from ..core.client import Client
-from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefColorizeError
+from ..errors import Cancelled, CoreStopped, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import node_results, nodes, previews, scripts
 from ..node.frames_on_disk import count_frames
@@ -22,6 +22,7 @@ from ..node.shown_version import how_to_show, is_chosen
 from ..node.versions import close_version
 from . import freshness
 from .audience import is_shown
+from .core_link import CoreLink
 from .job import Job, PendingInputs
 from .origins import store_origin
 from .progress import ASKS_ABOUT_KEYS, Progress, waits_in_queue
@@ -35,7 +36,6 @@ __all__ = ["RenderTask"]
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
 _DELETED = "The node was deleted, or its script was closed, before the core had its job."
-_UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
 
 class RenderTask(BackgroundTask):
@@ -70,13 +70,18 @@ class RenderTask(BackgroundTask):
             confirmed: Whether keyframes without colour are accepted.
         """
         super().__init__(node, thread="refcolorize")
-        self.path, self._job, self._connect = job.path, job, connect
+        self.path, self._job = job.path, job
+        self._link = CoreLink(
+            connect,
+            on_wait=self._wait_for_core,
+            is_cancelled=self._is_cancelled,
+            raise_if_cancelled=self._raise_if_cancelled,
+        )
         self._confirmed = confirmed
         self._pending = pending
         self._preview_frames = preview_frames
-        self._client: Client | None = None
         self._has_new_frames, self._reload_at = False, 0.0  # since the last reload, and the time of the next one
-        self._restarted = False  # whether the core was restarted since the last finished frame
+        self._frames_before = 0  # on disk when the job was submitted
         self.job = ""
         self.progress = Progress(job.name, notice=notice)
 
@@ -137,26 +142,27 @@ class RenderTask(BackgroundTask):
             last_states[self.job] = self.state
 
     def _interrupted(self) -> None:
-        if self._client is not None and self.job:
+        if self._link.client is not None and self.job:
             with suppress(RefColorizeError):
-                self._client.cancel(self.job)
+                self._link.client.cancel(self.job)
 
     def _work(self) -> None:
         self._open_bar(self.progress.name)
         self._report([])
         self._render_inputs()
-        self._client = self._reach_core()
+        client = self._link.reach()
         self._raise_if_cancelled()
-        self._check_references(self._client)
+        self._check_references(client)
         self._submit_and_follow()
         if self._take_new_version():
             self._submit_and_follow()
-        if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
-            self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
+        if self.state == "cancelled" and not self._preview_frames:
+            self._count_kept()
         if not self._preview_frames:
-            store_summary(self._client, self.job, self.path)
+            client = self._link.client or client
+            store_summary(client, self.job, self.path)
             with suppress(RefColorizeError):  # however the run has ended: it may have written some frames again
-                store_origin(self._client, self.path, self.job)
+                store_origin(client, self.path, self.job)
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -229,10 +235,19 @@ class RenderTask(BackgroundTask):
         return queue is not None and bool(queue.get("paused"))
 
     def _submit_and_follow(self) -> None:
-        assert self._client is not None
-        self._update(self._job.submit(self._client), [])
+        assert self._link.client is not None
+        self._frames_before = 0 if self._preview_frames else count_frames(self.path)
+        self._update(self._job.submit(self._link.client), [])
         self._store_job()
         self._follow()
+
+    def _count_kept(self) -> None:
+        """Count the frames on disk after a cancel: those of this run, or also those that it was to write again."""
+        progress, on_disk = self.progress, count_frames(self.path)
+        if self._frames_before > progress.done:
+            progress.earlier = max(0, on_disk - progress.done)
+        else:  # the core's answer may be a frame behind
+            progress.done = min(max(progress.done, on_disk), progress.total)
 
     def _take_new_version(self) -> bool:
         """Take up the job of a new version, if the core would have had to overwrite frames of the one that is there.
@@ -242,10 +257,10 @@ class RenderTask(BackgroundTask):
         Returns:
             Whether there is such a job.
         """
-        if self.state != "failed" or self._preview_frames or self._client is None:
+        if self.state != "failed" or self._preview_frames or self._link.client is None:
             return False
         with suppress(RefColorizeError):
-            if self._client.job(self.job).get("needs_version"):
+            if self._link.client.job(self.job).get("needs_version"):
                 close_version(self.path)
                 renew = self._job.renew
                 new = in_main_thread(lambda: renew() if renew is not None and is_in_script(self._node) else None)
@@ -263,46 +278,17 @@ class RenderTask(BackgroundTask):
 
     # ---- the core
 
-    def _reach_core(self) -> Client:
-        """Return a client of the core, which is started if none runs; ask the artist what to do if that fails."""
-        while True:
-            try:
-                return self._connect()
-            except CoreUnreachable as error:
-                if not nuke.GUI or self._connect is not server.ensure:
-                    raise
-                start = self._ask_for_core(error)
-                self._raise_if_cancelled()
-                if not start:
-                    raise
-
-    def _ask_for_core(self, error: CoreUnreachable) -> bool:
-        from .unreachable import ask
-
-        self.progress.waits_for_core = True
-        self._report([])
-        try:
-            return ask(error, is_cancelled=self._is_cancelled)
-        finally:
-            self.progress.waits_for_core = False
-
     def _request(self, send: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Return the core's answer, or None if the core had to be found again; a new core continues the job."""
-        assert self._client is not None
-        try:
-            return send(self._client)
-        except (CoreUnreachable, CoreRefused) as error:
-            if isinstance(error, CoreRefused) and error.status != _UNAUTHORIZED:
-                raise
-            if not server.connection_file().is_file():
-                raise CoreStopped("The core was stopped. The job goes on when it runs again.") from None
-            if self._restarted:
-                raise
-        self._restarted = True
-        before, self._client = self._client.url, self._reach_core()
-        if self._client.url != before:
+        answer, is_new = self._link.request(send)
+        if is_new:
             self.progress.add_note("The core had ended and was started again")
-        return None
+        return answer
+
+    def _wait_for_core(self, waits: bool) -> None:
+        self.progress.waits_for_core = waits
+        if waits:
+            self._report([])
 
     # ---- the artist
 
@@ -310,7 +296,7 @@ class RenderTask(BackgroundTask):
         self.job = job["id"]
         frames = self.progress.update(job, events)
         if frames:
-            self._restarted = False
+            self._link.restarted = False
         self._report(frames)
 
     def _report(self, finished: list[int]) -> None:

@@ -66,6 +66,23 @@ def test_a_job_that_the_artist_has_cancelled_says_so_until_it_has_ended(answer: 
     assert progress.describe() == words
 
 
+@pytest.mark.parametrize(
+    ("answer", "earlier", "words"),
+    [
+        (job("cancelled", 3), 5, "v001 was cancelled: 3 of 8 frames are done, 5 more are there from before"),
+        (job("cancelled", 7), 1, "v001 was cancelled: 7 of 8 frames are done, 1 more is there from before"),
+        (job("cancelled", 0), 8, "v001 was cancelled before its first frame: 8 frames are there from before"),
+        (job("cancelled", 0, 0), 0, "v001 was cancelled before its first frame"),
+    ],
+)
+def test_frames_of_an_earlier_run_do_not_count_as_done_after_a_cancel(
+    answer: dict[str, Any], earlier: int, words: str
+) -> None:
+    progress = Progress("v001", earlier=earlier)
+    progress.update(answer, [])
+    assert progress.describe() == words
+
+
 def test_a_paused_queue_is_said_while_the_job_waits_for_it() -> None:
     progress = Progress("v001", is_paused=True)
     progress.update(job("queued", 3), [])

@@ -284,9 +284,11 @@ def test_cancel_stops_the_core_and_keeps_the_finished_frames(
 def test_cancel_stops_every_waiting_preview(
     core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from refcolorize.jobs.core_link import CoreLink
+
     cancelled = threading.Event()
-    reach = render.RenderTask._reach_core
-    monkeypatch.setattr(render.RenderTask, "_reach_core", lambda self: cancelled.wait(60) and reach(self))
+    reach = CoreLink.reach
+    monkeypatch.setattr(CoreLink, "reach", lambda self: cancelled.wait(60) and reach(self))
     previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
     comp.node["cancel"].execute()
     cancelled.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,24 @@ def test_after_a_cancel_all_frames_on_disk_are_told(
     pump(until=plugin_is_idle)
     kept = len(endless_comp.frames("v001"))
     assert endless_comp.status.startswith(f"v001 was cancelled: {kept} of 300 frames are kept")
+
+
+def test_frames_that_were_to_be_written_again_are_not_told_as_done_after_a_cancel(
+    endless_comp: Comp, pump: Callable[..., Any]
+) -> None:
+    endless_comp.node["colorize"].execute()
+    pump(until=lambda: len(endless_comp.frames("v001")) > 9)
+    endless_comp.node["cancel"].execute()
+    pump(until=plugin_is_idle)
+    for file in (endless_comp.results / "v001").glob("*.exr"):
+        file.write_bytes(file.read_bytes()[:200])  # as after a crash of the file server
+    endless_comp.node["colorize"].execute()
+    pump(until=lambda: ": frame " in endless_comp.status)
+    endless_comp.node["cancel"].execute()
+    pump(until=plugin_is_idle)
+    assert re.match(
+        r"v001 was cancelled: (\d+) of 300 frames are done, (\d+) more (is|are) there from before", endless_comp.status
+    )
 
 
 def test_from_cancel_to_the_end_the_status_says_that_the_job_stops(
