@@ -14,6 +14,7 @@ from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, put_flat_paint_on, reduce_chroma
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
+from stcolor_core.images.surfaces import is_in_gamut
 from stcolor_core.method.registration import (
     CLEANED,
     PatchPlace,
@@ -39,6 +40,7 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["FittedPatches", "FittedReference", "FittedReferences"]
 
+_IN_GAMUT = 0.99  # of a keyframe: less is of a wider gamut, which its other colours keep on other frames too
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 
 
@@ -82,6 +84,9 @@ class FittedReferences:
         mattes: Has the colours of swatches, which lie under a frame's patches.
         register: Whether to fit them; else they are used as they are.
         warn_once: Called with one line for the artist.
+
+    Attributes:
+        painted: Frames of the whole keyframes, of those read so far, that have flat paint within Rec.709.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class FittedReferences:
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, FittedPatches](2)
+        self.painted: set[int] = set()
 
     def reference(self, frame: int) -> FittedReference:
         """Return a whole keyframe.
@@ -134,10 +140,12 @@ class FittedReferences:
             color = KnownColor(color.ab, None if known.all() else np.asarray(known))
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
-        flat = self._with_paint_on_plate(color, light, frame)
-        return (
-            self._register(frame, color, light) if flat is None else self._register(frame, *flat, done=[PAINTED_FLAT])
-        )
+        if (flat := self._with_paint_on_plate(color, light, frame)) is None:
+            return self._register(frame, color, light)
+        fitted = self._register(frame, *flat, done=[PAINTED_FLAT])
+        if is_in_gamut(roll_off(flat[1]), fitted.color.ab).mean() > _IN_GAMUT:
+            self.painted.add(frame)
+        return fitted
 
     def _with_paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> tuple[KnownColor, Plane] | None:
         """Return a reference's colour and L* with its flat paint on the plate's own lightness; None if it has none."""

@@ -18,7 +18,7 @@ from scenes import Scene, crossing
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline import digest
 from stcolor_core.pipeline.events import Reporter
@@ -570,3 +570,32 @@ def test_flat_paint_on_a_dark_object_keeps_its_hue_within_the_gamut(
     assert rgb.min() > -2e-3
     lab, wanted = linear_to_lab(rgb), linear_to_lab(srgb_decode(yellow[::-1] / 255))
     np.testing.assert_allclose(np.arctan2(lab[:, 2], lab[:, 1]), np.arctan2(wanted[2], wanted[1]), atol=0.05)
+
+
+@pytest.mark.parametrize("lines", ["112", "64"])
+@pytest.mark.parametrize("whole", [False, True], ids=["a patch", "a whole keyframe"])
+def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
+    make_shot: MakeShot, tmp_path: Path, lines: str, whole: bool
+) -> None:
+    """What was neon on a light part lies on a darker one some frames on, as light and its track change."""
+    scene = crossing(COUNT)
+    fading = [
+        light * np.linspace(1, 0.55, light.shape[1]) ** (index - AT) for index, light in enumerate(scene.lightnesses)
+    ]
+    shot = make_shot(replace(scene, lightnesses=[np.clip(light, 2, 94).astype(np.float32) for light in fading]))
+    pink = np.array([0xCC, 0x00, 0xFA], np.uint8)
+    mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
+    true = lab_to_srgb(np.dstack([shot.scene.lightnesses[AT], shot.scene.ab[AT]]))[..., ::-1]
+    alpha = np.full(mask.shape, 255) if whole else 255 * mask
+    paint = np.where(mask[..., None], pink, np.rint(255 * true)).astype(np.uint8)
+    cv2.imwrite(str(path), np.dstack([paint, alpha.astype(np.uint8)]))
+    options = "--cuts", "none", "--working-height", lines, "--reference", f"{FIRST + AT}={path}"
+    last = FIRST + COUNT - 2  # then comes a true keyframe
+    assert shot.colorize(*options, "--only", f"{FIRST + AT}-{last}") == 0
+    for frame in range(FIRST + AT, last + 1):
+        values = channels(shot.output(frame))
+        rgb = np.dstack([values[name] for name in "RGB"])
+        of_paint = values["rc_source.ref"] == FIRST + AT
+        assert of_paint.sum() > 500
+        assert rgb[of_paint].min() > -2e-3, frame
+        assert linear_to_lab(np.clip(rgb[of_paint], 0, None))[:, 1].max() > 20
