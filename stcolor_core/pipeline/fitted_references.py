@@ -11,10 +11,10 @@ from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
-from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, put_flat_paint_on, reduce_chroma
+from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, PaintOnPlate, put_flat_paint_on, reduce_chroma
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
-from stcolor_core.images.surfaces import is_in_gamut
+from stcolor_core.images.surfaces import is_in_gamut, within_gamut
 from stcolor_core.method.registration import (
     CLEANED,
     PatchPlace,
@@ -140,21 +140,30 @@ class FittedReferences:
             color = KnownColor(color.ab, None if known.all() else np.asarray(known))
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
-        if (flat := self._with_paint_on_plate(color, light, frame)) is None:
+        paint = self._paint_on_plate(color, light, frame)
+        if paint is None:
             return self._register(frame, color, light)
-        fitted = self._register(frame, *flat, done=[PAINTED_FLAT])
-        if is_in_gamut(roll_off(flat[1]), fitted.color.ab).mean() > _IN_GAMUT:
+        fitted = self._register(frame, *_colors_of(paint.lab, color), done=[PAINTED_FLAT])
+        if fitted.registration.frame is None:
+            return fitted
+        color = self._held_in_gamut(fitted.color, paint.held, fitted.registration.frame)
+        if is_in_gamut(self._plate.frame(frame).lightness, color.ab).mean() > _IN_GAMUT:
             self.painted.add(frame)
-        return fitted
+        return replace(fitted, color=color)
 
-    def _with_paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> tuple[KnownColor, Plane] | None:
-        """Return a reference's colour and L* with its flat paint on the plate's own lightness; None if it has none."""
+    def _paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> PaintOnPlate | None:
+        """Return a reference with its flat paint on the plate's own lightness; None if it has none."""
         known = None if color.known is None else color.known.astype(np.float32)
         weight = known if color.weight is None else color.weight
-        lab = put_flat_paint_on(np.dstack([light, color.ab]), weight, self._plate.frame(frame).lightness)
-        if lab is None:
-            return None
-        return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+        return put_flat_paint_on(np.dstack([light, color.ab]), weight, self._plate.frame(frame).lightness)
+
+    def _held_in_gamut(self, color: KnownColor, held: Mask, frame: int) -> KnownColor:
+        """Return a reference's colour with no more chroma than Rec.709 can show on a plate frame, in places."""
+        places = np.flatnonzero(held)
+        ab = np.array(color.ab)
+        own, lightness = ab.reshape(-1, 2)[places][None], self._plate.frame(frame).lightness.ravel()[places][None]
+        ab.reshape(-1, 2)[places] = within_gamut(lightness, own)[0]
+        return replace(color, ab=ab)
 
     def _within_plate_gamut(self, color: KnownColor, light: Plane, frame: int) -> KnownColor | None:
         """Return a reference's colour as far as the plate's lightness can show it; None if it can show all."""
@@ -185,9 +194,9 @@ class FittedReferences:
         if not self._fits:
             return FittedPatches(color)
         lightness, done = self._plate.lightness(frame), []
-        if (flat := self._with_paint_on_plate(color, light, frame)) is not None:
+        if (flat := self._paint_on_plate(color, light, frame)) is not None:
             done.append(PAINTED_FLAT)
-            color, light = flat
+            color, light = _colors_of(flat.lab, color)
         lab, covered = self._patch_at_working_size(color, light)
         paint = find_patch_paint(lab, covered, lightness) if covered.any() else None
         if paint is not None:
@@ -228,6 +237,8 @@ class FittedReferences:
             if PAINTED_FLAT not in done:  # else it is what is left of that at its edge
                 done.append(TOO_COLORFUL)
             color = reduced
+        if flat is not None:
+            color = self._held_in_gamut(color, flat.held, frame)
         if done:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
@@ -287,6 +298,11 @@ class FittedReferences:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
+
+
+def _colors_of(lab: Image, like: KnownColor) -> tuple[KnownColor, Plane]:
+    """Return the colour of a picture in CIELAB, known where another one is, and its L*."""
+    return replace(like, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
 
 
 def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:
