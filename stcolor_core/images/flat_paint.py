@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.images.color import lab_to_linear, roll_off
 from stcolor_core.images.surfaces import follow_light, is_in_gamut, reduce_to_lightness
 
@@ -48,6 +48,7 @@ _ALIKE = 25.0  # the same, where it is still nearer to the paint than its L* is 
 _EDGE = 2.0  # px of an edge that mixes two colours
 _OTHER = 1.0  # L* between a reference with flat paint and the plate, from which it is not the plate's own
 _FAR = 5.0  # L* between a reference and the plate, from which its chroma may be too large there
+_FAR_BESIDE = 2.5  # the same, beside chroma that is too large
 _SMOOTHED, _AROUND = (3, 3), (7, 7)  # px over which that is taken
 _REDUCED, _WORTHWHILE = 2.0, 0.002  # C*, and share of the picture, from which reducing is worthwhile
 
@@ -110,20 +111,26 @@ def reduce_chroma(lab: Image, known: Mask | None, lightness: Plane) -> Image | N
     # smoothed, so that grain counts for little, and around each pixel
     apart = cv2.boxFilter((np.clip(lab[..., 0], 0, 100) - lightness) * counted, -1, _SMOOTHED)
     apart = cv2.boxFilter(np.abs(apart) * counted, -1, _AROUND, normalize=False)
-    weight = cv2.boxFilter(counted, -1, _AROUND, normalize=False)
-    far = (counted > 0) & (apart >= _FAR * np.maximum(weight, 1))
-    places = np.flatnonzero(far)
+    apart = apart / np.maximum(cv2.boxFilter(counted, -1, _AROUND, normalize=False), 1)
+    far = (counted > 0) & (apart >= _FAR)
     least = _WORTHWHILE * far.size
-    if len(places) < least:
+    if far.sum() < least:
         return None
-    own = np.ascontiguousarray(lab.reshape(-1, 3)[places][None])
-    ab = reduce_to_lightness(own, lightness.ravel()[places][None])
-    less = np.linalg.norm(own[..., 1:] - ab, axis=-1) > _REDUCED
-    if less.sum() < least:
+    reduced = np.zeros(far.shape, bool)
+    reduced[far] = np.linalg.norm(lab[far][:, 1:] - _reduced(lab, far, lightness), axis=-1) > _REDUCED
+    if reduced.sum() < least:
         return None
+    away = cv2.distanceTransform(np.asarray(~reduced, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    # at the edge of what is too colourful, its own lightness comes near the plate's
+    far |= (counted > 0) & (away <= max(_NEAR * len(lab), _BLOCK)) & (apart >= _FAR_BESIDE)
     result = lab.copy()
-    result.reshape(-1, 3)[places, 1:] = ab[0]
+    result[far, 1:] = _reduced(lab, far, lightness)
     return result
+
+
+def _reduced(lab: Image, where: Mask, lightness: Plane) -> Chroma:
+    """Return the chroma of some pixels as far as the plate's lightness can show it, shape (N, 2)."""
+    return np.asarray(reduce_to_lightness(np.ascontiguousarray(lab[where][None]), lightness[where][None])[0])
 
 
 def _held(lab: Image, paint: Mask, covered: Mask, lightness: Plane) -> Mask:
