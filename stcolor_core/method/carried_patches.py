@@ -17,7 +17,7 @@ from stcolor_core.method.assembling import make_unfused
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
 from stcolor_core.method.matching import Matching
-from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.patches import PatchColor, cut_to_reach, find_gaps, find_reach, remove_overruled, yield_to
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Refinement
 from stcolor_core.method.span_walk import SpanTask, SpanWalk
@@ -57,6 +57,7 @@ class _CarriedPatch(NamedTuple):
     unfused: Unfused
     reach: Plane
     claim: Plane
+    gaps: Mask
     in_gamut: Mask
 
 
@@ -116,6 +117,7 @@ class PatchCarrier:
                 colored.confidence,
                 own.reach,
                 own.claim,
+                gaps=own.gaps,
                 in_gamut=own.in_gamut,
                 yielding=yielding,
                 share=share,
@@ -161,5 +163,7 @@ class PatchCarrier:
                     flows += [(flow.trust, flow.displacement) for flow in evidence.flows if flow.reacquired]
                     unfused = make_unfused(frame, evidence, refined, [reference], [track])
                     in_gamut = np.asarray(sample(beyond, track.displacement) < _BEYOND)
-                    yield frame, _CarriedPatch(unfused, *find_reach(weight, flows), in_gamut)
+                    reach, claim = find_reach(weight, flows)
+                    gaps = find_gaps(weight, [displacement for _, displacement in flows], np.maximum(reach, claim))
+                    yield frame, _CarriedPatch(unfused, reach, claim, gaps, in_gamut)
             previous_view = view

@@ -18,11 +18,15 @@ from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.tracking.flow import sample
 
-__all__ = ["PatchColor", "cover", "cut_to_reach", "find_reach", "remove_overruled", "yield_to"]
+__all__ = ["PatchColor", "cover", "cut_to_reach", "find_gaps", "find_reach", "remove_overruled", "yield_to"]
 
 _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
 _ISLAND, _DOUBTFUL = 0.3, 0.25  # of the largest area of an object, and mean reach, below both of which one is doubtful
+_INSIDE, _GAP = (
+    4,
+    24,
+)  # px at 216 lines: how far into a patch leads into it for sure, and half the side of the largest gap
 _RIM, _RIM_SHARE = 3, 0.125  # px at 216 lines, and share of the root of a patch's area: how deep a rim is at most
 _REMAINS, _VISIBLE = 0.2, 0.5  # of an object, if the rest is overruled; and of what is left, so that it is no remains
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
@@ -76,6 +80,7 @@ def cut_to_reach(
     reach: Plane,
     claim: Plane,
     *,
+    gaps: Mask | None = None,
     in_gamut: Mask | None = None,
     yielding: float = 0.0,
     share: float = 0.0,
@@ -90,12 +95,15 @@ def cut_to_reach(
         reach: How far the patch covers each pixel by tracking, shape (H, W), 0..1. It is lowered where the colour is
             doubtful.
         claim: As in `PatchColor`.
+        gaps: From `find_gaps`: what the patch claims whatever its confidence; None for nowhere.
         in_gamut: As in `PatchColor`; None for nowhere.
         yielding: As in `PatchColor`.
         share: As in `PatchColor`.
     """
     doubt = np.clip((confidence - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1)
     reach, claim = (_without_traces(doubt * values) for values in (reach, claim))
+    if gaps is not None:
+        claim = np.asarray(np.where(gaps, np.float32(1), claim))
     rows, columns = (np.flatnonzero((reach + claim).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         none = np.zeros((0, 0), np.float32)
@@ -212,6 +220,25 @@ def find_reach(weight: Plane, flows: Iterable[tuple[Plane, FlowField]]) -> tuple
         rest = rest * (1 - trust)
     kept = _holds_together(reach, claim, weight, objects)
     return reach * kept, claim * kept
+
+
+def find_gaps(weight: Plane, flows: Iterable[FlowField], reached: Plane) -> Mask:
+    """Return the gaps in what a patch reaches: places that no flow reaches surely, though all of them lead far into it.
+
+    At a fast edge between two patches of one frame neither side is tracked, but it is one of the two.
+
+    Args:
+        weight: Weight of the patch on its own frame, shape (H, W), 0..1.
+        flows: Displacements to the patch's frame, shape (H, W, 2), px (x, y).
+        reached: How far the patch reaches or claims each pixel, shape (H, W), 0..1.
+    """
+    lines = weight.shape[0] / 216
+    side, around = (2 * round(extent * lines) + 1 for extent in (_INSIDE, _GAP))
+    inside = cv2.erode(np.asarray(weight >= 0.5, np.uint8), np.ones((side, side), np.uint8)).astype(np.float32)
+    gaps = cv2.blur(np.asarray(reached >= 0.5, np.float32), (around, around)) >= 0.5
+    for displacement in flows:
+        gaps = gaps & (sample(inside, displacement) > 0.5)
+    return np.asarray(gaps)
 
 
 def cover(base: ColoredFrame, patches: Iterable[PatchColor]) -> ColoredFrame:
