@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.patches import PatchColor, cover, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.patches import (
+    PatchColor,
+    cover,
+    cut_to_reach,
+    find_gaps,
+    find_reach,
+    remove_overruled,
+    yield_to,
+)
 
 SIZE = (12, 20)
 RED, BLUE = (50.0, 30.0), (10.0, -50.0)
@@ -212,3 +222,36 @@ def test_a_doubtful_island_is_not_reached_unless_it_is_an_object_of_its_own() ->
     assert seen[62:138, 102:178].all() and not seen[:, 200:].any()
     sure = np.maximum(*find_reach(shirt, [(np.maximum(trust, 0.6), jump)])) > 0
     assert sure[62:70, 252:260].all()  # a part of the shirt behind something that hides the rest
+
+
+def test_a_gap_at_a_fast_edge_between_patches_is_coloured_where_nothing_else_is_certain() -> None:
+    whole, still = np.ones((216, 384), np.float32), np.zeros((216, 384, 2), np.float32)
+    reached = whole.copy()
+    reached[60:140, 180:200] = 0  # an edge that no track follows
+    gaps = find_gaps(whole, [still, still], reached)
+    assert gaps[60:140, 180:200].all()
+    away = still.copy()
+    away[..., 0] = 400 - np.arange(384)  # one of the flows leads to where the patch has nothing
+    assert not find_gaps(np.where(np.arange(384) < 300, whole, 0), [still, away], reached).any()
+    alone = square(60, 170, 10)  # beside a small patch nothing is a gap
+    assert not find_gaps(alone, [still], alone)[:, 185:].any()
+    under = replace(base(5), confidence=plane(0.0), ab=np.zeros((*SIZE, 2), np.float32))
+    nothing, here = plane(0), plane(0) > -1
+    color = np.broadcast_to(np.float32(RED), (*SIZE, 2))
+    part = cut_to_reach(9, 5, color, plane(0.15), nothing, nothing, gaps=here)
+    result = cover(under, [part])
+    assert np.abs(result.ab - RED).max() < 1 and result.confidence.max() < 0.2  # and it says so
+    sure = replace(under, confidence=plane(0.95))
+    assert np.abs(cover(sure, [part]).ab).max() < 1  # a whole keyframe knows better
+
+
+def test_a_frame_says_where_its_patches_are_to_stay_in_the_gamut() -> None:
+    covered = plane(0)
+    covered[3:8, 5:10] = 1
+    color = np.broadcast_to(np.float32(RED), (*SIZE, 2))
+    wide = np.zeros(SIZE, bool)
+    wide[:, 8:] = True
+    part = cut_to_reach(9, 5, color, plane(0.9), covered, 0 * covered, in_gamut=~wide)
+    held = cover(base(5), [part]).in_gamut
+    assert held is not None
+    np.testing.assert_array_equal(held, (covered > 0) & ~wide)
