@@ -28,6 +28,9 @@ from stcolor_core.method.registration import (
     find_registration,
     match_tone,
 )
+from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.outline import find_outline_shift
+from stcolor_core.method.registration.patches import MOST_PATCH_SHIFT
 from stcolor_core.method.registration.tone import Tone
 from stcolor_core.method.tracking.objects import around
 from stcolor_core.pipeline.recent import RecentValues
@@ -40,6 +43,7 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["FittedPatches", "FittedReference", "FittedReferences"]
 
+_ALL_PAINT = 0.9  # of a patch: what else it shows tells its place better than its outline
 _IN_GAMUT = 0.99  # of a keyframe: less is of a wider gamut, which its other colours keep on other frames too
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 
@@ -196,6 +200,11 @@ class FittedReferences:
         lightness, done = self._plate.lightness(frame), []
         if (flat := self._paint_on_plate(color, light, frame)) is not None:
             done.append(PAINTED_FLAT)
+            if picture.placement is None and (shift := self._find_paint_shift(flat, color, frame)) is not None:
+                moved = _moved(color, light, shift.at(self._plate.size))
+                if (there := self._paint_on_plate(*moved, frame)) is not None:
+                    done.append(f"{describe_moves(shift, self._plate.size[0])} to fit the edges of what it covers")
+                    flat, color = there, moved[0]
             color, light = _colors_of(flat.lab, color)
         lab, covered = self._patch_at_working_size(color, light)
         paint = find_patch_paint(lab, covered, lightness) if covered.any() else None
@@ -215,9 +224,7 @@ class FittedReferences:
             # what lies beside the patch is no picture, and would be taken for damage at its edge
             lab, covered = alignment.sample(lab), alignment.sample_inner_mask(covered)
             own = np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
-            at_plate = alignment.at(self._plate.size)
-            both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
-            color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])
+            color, light = _moved(color, light, alignment.at(self._plate.size))
         curve = find_patch_curve(lab, covered, lightness) if paint is None and covered.any() else None
         if curve is not None:
             done.append(curve.name)
@@ -243,6 +250,17 @@ class FittedReferences:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
         return FittedPatches(color, place.certainty)
+
+    def _find_paint_shift(self, flat: PaintOnPlate, color: KnownColor, frame: int) -> Alignment | None:
+        """Return the shift by which a patch fits the plate by its outline, if it is flat paint; None if it is not."""
+        covered = _covered(color)
+        if color.weight is None or covered is None or not covered.any():
+            return None
+        painted = flat.lab[covered, 0] == self._plate.frame(frame).lightness[covered]
+        if painted.mean() < _ALL_PAINT:
+            return None
+        weight = resize(color.weight, self._plate.working_size)
+        return find_outline_shift(weight, self._plate.lightness(frame), reach=MOST_PATCH_SHIFT)
 
     def _patch_at_working_size(self, color: KnownColor, light: Plane) -> tuple[Image, Mask]:
         """Return a patch in CIELAB, its L* not rolled off, and where it covers the plate, both at working size."""
@@ -298,6 +316,12 @@ class FittedReferences:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
+
+
+def _moved(color: KnownColor, light: Plane, alignment: Alignment) -> tuple[KnownColor, Plane]:
+    """Return the colour of a patch and its L* where an alignment of the plate's size puts it."""
+    both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(alignment.sample)
+    return color.moved(alignment.sample), np.ascontiguousarray(both.ab[..., 0])
 
 
 def _colors_of(lab: Image, like: KnownColor) -> tuple[KnownColor, Plane]:

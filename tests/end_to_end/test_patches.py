@@ -598,3 +598,17 @@ def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
         of_paint = (values["rc_source.ref"] == FIRST + AT) & (values["rc_ab.u"] > 20)
         assert of_paint.sum() > 50
         assert rgb[of_paint].min() > -2e-3, frame
+
+
+def test_flat_paint_some_pixels_beside_its_object_is_moved_onto_it_and_the_artist_is_told(
+    shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
+    beside = np.roll(mask, (2, 3), axis=(0, 1))
+    pink = np.broadcast_to(np.array([0x90, 0x30, 0xE0], np.uint8), (*mask.shape, 3))
+    for cover, told in ((mask, False), (beside, True)):
+        cv2.imwrite(str(path), np.dstack([pink, 255 * cover.astype(np.uint8)]))
+        assert shot.colorize(*OPTIONS, "--only", str(FIRST + AT), "--reference", f"{FIRST + AT}={path}") == 0
+        assert ("to fit the edges of what it covers" in capsys.readouterr().err) == told
+        of_patch = channels(shot.output(FIRST + AT))["rc_source.ref"] == FIRST + AT
+        assert (of_patch != mask).sum() <= 8
