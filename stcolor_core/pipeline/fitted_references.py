@@ -147,10 +147,13 @@ class FittedReferences:
         paint = self._paint_on_plate(color, light, frame)
         if paint is None:
             return self._register(frame, color, light)
-        fitted = self._register(frame, *_colors_of(paint.lab, color), done=[PAINTED_FLAT])
+        color, light = _colors_of(paint.lab, color)
+        fitted, held = self._register(frame, color, light, done=[PAINTED_FLAT]), paint.held
         if fitted.registration.frame is None:
             return fitted
-        color = self._held_in_gamut(fitted.color, paint.held, fitted.registration.frame)
+        if fitted.registration.changes_pixels:  # nothing is left as it came
+            held = is_in_gamut(np.asarray(roll_off(light), np.float32), color.ab)
+        color = self._held_in_gamut(fitted.color, held, fitted.registration.frame)
         if is_in_gamut(self._plate.frame(frame).lightness, color.ab).mean() > _IN_GAMUT:
             self.painted.add(frame)
         return replace(fitted, color=color)

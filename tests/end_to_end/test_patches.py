@@ -573,9 +573,9 @@ def test_flat_paint_on_a_dark_object_keeps_its_hue_within_the_gamut(
 
 
 @pytest.mark.parametrize("lines", ["112", "64"])
-@pytest.mark.parametrize("whole", [False, True], ids=["a patch", "a whole keyframe"])
+@pytest.mark.parametrize("name", ["patch.png", "whole.png", "whole.jpg"])
 def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
-    make_shot: MakeShot, tmp_path: Path, lines: str, whole: bool
+    make_shot: MakeShot, tmp_path: Path, lines: str, name: str
 ) -> None:
     """What was neon on a light part lies on a darker one some frames on, as light and its track change."""
     scene = crossing(COUNT)
@@ -584,11 +584,12 @@ def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
     ]
     shot = make_shot(replace(scene, lightnesses=[np.clip(light, 2, 94).astype(np.float32) for light in fading]))
     pink = np.array([0xCC, 0x00, 0xFA], np.uint8)
-    mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
+    mask, path = shot.scene.masks[AT][0], tmp_path / name
     true = lab_to_srgb(np.dstack([shot.scene.lightnesses[AT], shot.scene.ab[AT]]))[..., ::-1]
-    alpha = np.full(mask.shape, 255) if whole else 255 * mask
+    alpha = 255 * mask if name.startswith("patch") else np.full(mask.shape, 255)
     paint = np.where(mask[..., None], pink, np.rint(255 * true)).astype(np.uint8)
-    cv2.imwrite(str(path), np.dstack([paint, alpha.astype(np.uint8)]))
+    picture = paint if name.endswith("jpg") else np.dstack([paint, alpha.astype(np.uint8)])
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 75])
     options = "--cuts", "none", "--working-height", lines, "--reference", f"{FIRST + AT}={path}"
     last = FIRST + COUNT - 2  # then comes a true keyframe
     assert shot.colorize(*options, "--only", f"{FIRST + AT}-{last}") == 0
