@@ -23,10 +23,7 @@ __all__ = ["PatchColor", "cover", "cut_to_reach", "find_gaps", "find_reach", "re
 _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
 _ISLAND, _DOUBTFUL = 0.3, 0.25  # of the largest area of an object, and mean reach, below both of which one is doubtful
-_INSIDE, _GAP = (
-    4,
-    24,
-)  # px at 216 lines: how far into a patch leads into it for sure, and half the side of the largest gap
+_INSIDE, _GAP = 4, 24  # px at 216 lines: how far within a patch it is met for sure, and half the side around a gap
 _RIM, _RIM_SHARE = 3, 0.125  # px at 216 lines, and share of the root of a patch's area: how deep a rim is at most
 _REMAINS, _VISIBLE = 0.2, 0.5  # of an object, if the rest is overruled; and of what is left, so that it is no remains
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
@@ -351,11 +348,14 @@ def _holds_together(reach: Plane, claim: Plane, weight: Plane, objects: NDArray[
     sizes = stats[:, cv2.CC_STAT_AREA]
     trusted = np.bincount(labels.ravel(), reach.ravel(), minlength=count) >= _DOUBTFUL * sizes
     # of one object, what is reached lies together, but for what hides it
-    parts = np.bincount((objects * count + labels).ravel(), minlength=(int(objects.max()) + 1) * count)
-    parts = parts.reshape(-1, count)
-    parts[:, 0] = 0
-    largest = parts.max(axis=1)[parts.argmax(axis=0)]
-    kept = (sizes >= smallest) & (trusted | (sizes >= _ISLAND * largest))
+    inside = labels > 0
+    pairs, shares = np.unique(objects[inside] * count + labels[inside], return_counts=True)
+    largest = np.zeros(int(objects.max()) + 1, np.int64)
+    np.maximum.at(largest, pairs // count, shares)
+    order = np.argsort(shares)  # of an area that is led to several objects, the last to be written is the main one
+    of_object = np.zeros(count, np.int64)
+    of_object[pairs[order] % count] = largest[pairs[order] // count]
+    kept = (sizes >= smallest) & (trusted | (sizes >= _ISLAND * of_object))
     kept[0] = False
     return np.asarray(kept[labels])
 
