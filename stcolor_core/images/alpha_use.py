@@ -14,18 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Pixels, Plane, Vector
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import ColorPipe, roll_off, srgb_decode, srgb_encode
 from stcolor_core.images.color_curves import as_three_channels
 from stcolor_core.images.plates import ALPHA_STEP
 
 __all__ = ["AlphaUse", "find_alpha_use", "unpremultiply"]
 
 AlphaUse: TypeAlias = Literal["straight", "coded", "linear"]
-"""How colour was stored: as it is, its code values times alpha (as paint programs do), or its light (as Nuke does)."""
+"""How colour was stored: as it is, its code values times alpha (as paint programs do), or its light (as Nuke does).
+
+The code values are the file's own, or those of sRGB in a file of linear light."""
 
 _LEAST, _MOST = 0.1, 0.9  # of the largest alpha, between which a pixel is soft; above, it is solid
 _ANY_SOFT = 0.99  # alpha below which a picture that is translucent all over is soft
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
+_PLAINLY = 3.0  # the same of code values in a file of linear light
 _LEAST_ERROR = 0.5  # in CIELAB; what two ways leave below it differs by rounding alone
 _COMPARED = 20_000  # soft pixels, drawn evenly
 _FARTHEST = 60.0  # in CIELAB; a larger distance says no more
@@ -65,6 +68,8 @@ def unpremultiply(pixels: Pixels, alpha: Plane, use: AlphaUse, pipe: ColorPipe) 
     if use == "straight":
         return pixels
     divisor = np.where(alpha < ALPHA_STEP, 1, alpha)[..., None]
+    if use == "coded" and pipe.space.is_linear:
+        return np.asarray(srgb_decode(np.asarray(srgb_encode(pixels) / divisor, np.float32)), np.float32)
     if use == "coded" or pipe.space.is_linear:
         return np.asarray(pixels / divisor, np.float32)
     light = pipe.space.decode(as_three_channels(pixels)) / divisor
@@ -92,11 +97,17 @@ def find_alpha_use(
     if not soft.any():
         return usual
     compared = _compare(pixels, alpha, plate, soft, alpha >= _MOST * largest)
-    uses: tuple[AlphaUse, ...] = ("straight", "linear") if pipe.space.is_linear else ("straight", "coded", "linear")
+    uses: tuple[AlphaUse, ...] = ("straight", "coded", "linear")
+    if pipe.space.is_linear and not has_edge:
+        uses = ("straight", "linear")
     if integer:
         uses = tuple(use for use in uses if not _is_too_bright(*compared.soft, use, pipe))
     judge = _distance_to_solid if has_edge else _distance_to_plate
     errors = {use: judge(compared, use, pipe) for use in uses}
+    if pipe.space.is_linear and "coded" in uses:  # few do that, so that it must be plain
+        others = min(errors["straight"], errors["linear"])
+        if _PLAINLY * max(errors["coded"], _LEAST_ERROR) > others:
+            errors["coded"] = np.inf
     likely = [use for use in uses if np.isfinite(errors[use])]
     if not likely:
         return usual if usual in uses else uses[0]

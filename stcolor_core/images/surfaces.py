@@ -7,11 +7,12 @@ import numpy as np
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.images.color import lab_to_linear
 
-__all__ = ["follow_light", "light_ratio", "reduce_to_lightness", "within_gamut"]
+__all__ = ["follow_light", "is_in_gamut", "light_ratio", "reduce_to_lightness", "within_gamut"]
 
 _OFFSET = 16.0  # L* + 16, a* and b* are all proportional to the cube root of light (CIE 15:2018, eqs. 8.3 to 8.5)
 _ROUNDING = 1e-6  # of linear light
 _STEPS = 12  # halvings of the interval in which the largest chroma within the gamut lies
+_NEARLY = 0.01  # of linear light: so far do the means of colours in the gamut lie outside of it
 _WIDER = -1e-3  # of the largest channel: a colour with a lower channel than that has a chromaticity beyond Rec.709
 
 
@@ -59,29 +60,44 @@ def reduce_to_lightness(lab: Image, lightness: Plane) -> Chroma:
     return np.asarray(np.where(_is_wider(lab)[..., None], darker * ab, within_gamut(lightness, ab)), np.float32)
 
 
-def within_gamut(lightness: Plane, ab: Chroma) -> Chroma:
-    """Return a* and b* with less chroma, where needed, so that linear Rec.709 lies within 0..1; hue stays.
+def is_in_gamut(lightness: Plane, ab: Chroma) -> Mask:
+    """Return where a colour lies within Rec.709, or so near that rounding and averaging explain the rest.
 
     Args:
         lightness: L* of the plate as from `roll_off`, shape (H, W), 0..100.
         ab: a* and b*, shape (H, W, 2).
     """
-    low: Plane = np.zeros(lightness.shape, np.float32)
-    high: Plane = np.ones(lightness.shape, np.float32)
-    fits = _fits(lightness, ab, high)
-    if fits.all():
+    return _fits(lightness, ab, tolerance=_NEARLY)
+
+
+def within_gamut(lightness: Plane, ab: Chroma, *, brighter: bool = False) -> Chroma:
+    """Return a* and b* with less chroma, where needed, so that linear Rec.709 lies within 0..1; hue stays.
+
+    Args:
+        lightness: L* of the plate as from `roll_off`, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        brighter: Whether channels may lie above 1, as in scene-linear light, so that none below 0 is all that is asked.
+    """
+    places = np.flatnonzero(~_fits(lightness, ab, brighter=brighter))
+    if not len(places):
         return ab
+    own, light = ab.reshape(-1, 2)[places][None], lightness.ravel()[places][None]
+    low: Plane = np.zeros(light.shape, np.float32)
+    high: Plane = np.ones(light.shape, np.float32)
     for _ in range(_STEPS):
         middle = np.asarray((low + high) / 2, np.float32)
-        inside = _fits(lightness, ab, middle)
+        inside = _fits(light, middle[..., None] * own, brighter=brighter)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    return np.asarray(np.where(fits, np.float32(1), low)[..., None] * ab, np.float32)
+    result = np.array(ab, np.float32)
+    result.reshape(-1, 2)[places] = (low[..., None] * own)[0]
+    return result
 
 
-def _fits(lightness: Plane, ab: Chroma, scale: Plane) -> Mask:
-    light = np.minimum(_undo_roll_off(lightness), 100)
-    rgb = lab_to_linear(np.dstack([light, scale[..., None] * ab]))
-    return np.asarray(((rgb >= -_ROUNDING) & (rgb <= 1 + _ROUNDING)).all(axis=-1))
+def _fits(lightness: Plane, ab: Chroma, *, tolerance: float = _ROUNDING, brighter: bool = False) -> Mask:
+    light = _undo_roll_off(lightness)
+    rgb = lab_to_linear(np.dstack([light if brighter else np.minimum(light, 100), ab]))
+    inside = rgb >= -tolerance if brighter else (rgb >= -tolerance) & (rgb <= 1 + tolerance)
+    return np.asarray(inside.all(axis=-1))
 
 
 def _is_wider(lab: Image) -> Mask:

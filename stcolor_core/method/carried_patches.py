@@ -7,22 +7,26 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 
 from stcolor_core.arrays import Mask, Plane
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.surfaces import is_in_gamut
 from stcolor_core.method.assembling import make_unfused
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
 from stcolor_core.method.matching import Matching
-from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.patches import PatchColor, cut_to_reach, find_gaps, find_reach, remove_overruled, yield_to
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Refinement
 from stcolor_core.method.span_walk import SpanTask, SpanWalk
+from stcolor_core.method.tracking.flow import sample
 from stcolor_core.shots.spans import PatchWalk, Span
 
 __all__ = ["PatchCarrier", "PatchedFootage"]
 
+_BEYOND = 0.5  # share of what a flow vector leads to: from there on it is colour that Rec.709 cannot show
 _IN_SIGHT = 0.05  # a patch that reaches no pixel by more than this is out of sight
 _LONG_OUT_OF_SIGHT = 48  # frames after which a patch is given up
 
@@ -48,11 +52,13 @@ class PatchedFootage(Footage, Protocol):
 
 
 class _CarriedPatch(NamedTuple):
-    """A frame coloured from a patch, and how far the patch covers each pixel, as in `PatchColor`."""
+    """A frame coloured from a patch; the rest as in `PatchColor`."""
 
     unfused: Unfused
     reach: Plane
     claim: Plane
+    gaps: Mask
+    in_gamut: Mask
 
 
 class PatchCarrier:
@@ -111,6 +117,8 @@ class PatchCarrier:
                 colored.confidence,
                 own.reach,
                 own.claim,
+                gaps=own.gaps,
+                in_gamut=own.in_gamut,
                 yielding=yielding,
                 share=share,
             )
@@ -130,6 +138,7 @@ class PatchCarrier:
         keyframe = footage.patch_keyframe(walk.patch)
         assert keyframe.weight is not None
         reference, weight = self._matching.prepare_reference(walk.patch, keyframe), keyframe.weight
+        beyond = np.asarray(~is_in_gamut(keyframe.lightness, keyframe.ab) & (weight > 0), np.float32)
         way = walk.frames[: 1 + max((index for index, f in enumerate(walk.frames) if f in asked), default=-1)]
         needed = set(way) if self._refinement.recurrent else {*asked, *(a for a, b in pairwise(way) if b in asked)}
         task = SpanTask(Span(way, walk.patch, None), [reference], footage, scratch, on_read)
@@ -153,5 +162,8 @@ class PatchCarrier:
                     flows = [(trust, track.displacement)]
                     flows += [(flow.trust, flow.displacement) for flow in evidence.flows if flow.reacquired]
                     unfused = make_unfused(frame, evidence, refined, [reference], [track])
-                    yield frame, _CarriedPatch(unfused, *find_reach(weight, flows))
+                    in_gamut = np.asarray(sample(beyond, track.displacement) < _BEYOND)
+                    reach, claim = find_reach(weight, flows)
+                    gaps = find_gaps(weight, [displacement for _, displacement in flows], np.maximum(reach, claim))
+                    yield frame, _CarriedPatch(unfused, reach, claim, gaps, in_gamut)
             previous_view = view

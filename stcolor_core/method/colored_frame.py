@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-from stcolor_core.arrays import Chroma, FlowField, Plane
+import numpy as np
+
+from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.method.tracking.instance import Instances
 
-__all__ = ["ColoredFrame"]
+__all__ = ["ColoredFrame", "keep_in_gamut"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class ColoredFrame:
         displacement: To the nearest tracked reference, shape (H, W, 2), px (x, y); None if none was tracked.
         mattes: The tracked instances; None if instances are off.
         fallback: Share of grid positions, 0..1, that lost their track because no position was allowed.
+        in_gamut: Where the colour is to stay within what Rec.709 can show, shape (H, W), bool; None for nowhere.
     """
 
     frame: int
@@ -35,7 +39,18 @@ class ColoredFrame:
     displacement: FlowField | None
     mattes: Instances | None
     fallback: float
+    in_gamut: Mask | None = None
 
     def to_host(self) -> ColoredFrame:
         """Return the frame itself: it is in the computer's memory."""
         return self
+
+
+def keep_in_gamut(colored: ColoredFrame, references: Collection[int]) -> ColoredFrame:
+    """Return a frame of which the colour that comes from some references is to stay within what Rec.709 can show.
+
+    Args:
+        colored: The frame.
+        references: The references' frame numbers.
+    """
+    return replace(colored, in_gamut=np.isin(colored.source, list(references)))

@@ -18,11 +18,14 @@ from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.tracking.flow import sample
 
-__all__ = ["PatchColor", "cover", "cut_to_reach", "find_reach", "remove_overruled", "yield_to"]
+__all__ = ["PatchColor", "cover", "cut_to_reach", "find_gaps", "find_reach", "remove_overruled", "yield_to"]
 
 _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
+_ISLAND, _DOUBTFUL = 0.3, 0.25  # of the largest area of an object, and mean reach, below both of which one is doubtful
+_INSIDE, _GAP = 4, 24  # px at 216 lines: how far within a patch it is met for sure, and half the side around a gap
 _RIM, _RIM_SHARE = 3, 0.125  # px at 216 lines, and share of the root of a patch's area: how deep a rim is at most
+_REMAINS, _VISIBLE = 0.2, 0.5  # of an object, if the rest is overruled; and of what is left, so that it is no remains
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
 _LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
 _SAME = 10.0  # distance in a* and b* up to which a patch and the colour below it are about the same
@@ -42,6 +45,7 @@ class PatchColor:
         confidence: Confidence in the colour, shape (h, w), 0..1.
         reach: How far the patch covers each pixel, shape (h, w), 0..1.
         claim: How far the patch covers each pixel if the whole keyframes' colour is less certain, shape (h, w), 0..1.
+        in_gamut: Where its colour, which Rec.709 could show on its own frame, is to stay so here, shape (h, w), bool.
         yielding: How far it gives way to a whole keyframe that is near, where that one's colour is certain, 0..1.
         share: Temporal weight of the whole keyframe that ends the walk, 0..1; 0 if none does.
     """
@@ -54,6 +58,7 @@ class PatchColor:
     confidence: Plane
     reach: Plane
     claim: Plane
+    in_gamut: Mask
     yielding: float = 0.0
     share: float = 0.0
 
@@ -72,6 +77,8 @@ def cut_to_reach(
     reach: Plane,
     claim: Plane,
     *,
+    gaps: Mask | None = None,
+    in_gamut: Mask | None = None,
     yielding: float = 0.0,
     share: float = 0.0,
 ) -> PatchColor:
@@ -85,18 +92,23 @@ def cut_to_reach(
         reach: How far the patch covers each pixel by tracking, shape (H, W), 0..1. It is lowered where the colour is
             doubtful.
         claim: As in `PatchColor`.
+        gaps: From `find_gaps`: what the patch claims whatever its confidence; None for nowhere.
+        in_gamut: As in `PatchColor`; None for nowhere.
         yielding: As in `PatchColor`.
         share: As in `PatchColor`.
     """
     doubt = np.clip((confidence - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1)
     reach, claim = (_without_traces(doubt * values) for values in (reach, claim))
+    if gaps is not None:
+        claim = np.asarray(np.where(gaps, np.float32(1), claim))
     rows, columns = (np.flatnonzero((reach + claim).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         none = np.zeros((0, 0), np.float32)
-        return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none)
+        return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none, none > 0)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     ab, confidence, reach, claim = (np.ascontiguousarray(values[box]) for values in (ab, confidence, reach, claim))
-    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, yielding, share)
+    held = np.zeros(reach.shape, bool) if in_gamut is None else np.ascontiguousarray(in_gamut[box])
+    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, held, yielding, share)
 
 
 def yield_to(patch: int, frame: int, keyframe: int | None) -> float:
@@ -126,19 +138,43 @@ def remove_overruled(weight: Plane, other: Mask, displacement: FlowField, trust:
         displacement: From the other patch's frame to the patch's, shape (H, W, 2), px (x, y).
         trust: Trust in that flow, shape (H, W), 0..1.
     """
-    height, width = weight.shape
-    y, x = np.nonzero(other & (trust > 0.5))
-    target = np.rint(np.stack([x, y], -1) + displacement[y, x]).astype(int)
-    inside = ((target >= 0) & (target < [width, height])).all(axis=-1)
-    overruled = np.zeros(weight.shape, np.uint8)
-    overruled[target[inside, 1], target[inside, 0]] = 1
-    # pixels that no flow vector ends on lie between others
-    closed = cv2.morphologyEx(overruled, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    grown = np.asarray(cv2.dilate(closed, np.ones((3, 3), np.uint8)), np.uint8)
+    overruled, elsewhere = (_led_to(weight.shape, where & (trust > 0.5), displacement) for where in (other, ~other))
+    grown = np.asarray(cv2.dilate(overruled, np.ones((3, 3), np.uint8)), np.uint8)
     rest = np.asarray(np.where(grown, 0, weight), np.float32)
     if not (grown.astype(bool) & (weight >= _LEAST_REACH)).any():
         return rest
-    return _without_rim(rest, weight, grown)
+    return _without_remains(_without_rim(rest, weight, grown), weight, elsewhere)
+
+
+def _led_to(shape: tuple[int, ...], where: Mask, displacement: FlowField) -> NDArray[np.uint8]:
+    """Return 1 where the flow leads to from some pixels of another frame, else 0, (H, W)."""
+    height, width = shape
+    y, x = np.nonzero(where)
+    target = np.rint(np.stack([x, y], -1) + displacement[y, x]).astype(int)
+    inside = ((target >= 0) & (target < [width, height])).all(axis=-1)
+    places = np.zeros(shape, np.uint8)
+    places[target[inside, 1], target[inside, 0]] = 1
+    # pixels that no flow vector ends on lie between others
+    return np.asarray(cv2.morphologyEx(places, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
+
+
+def _without_remains(rest: Plane, weight: Plane, seen: NDArray[np.uint8]) -> Plane:
+    """Return what is left of a weight without remains of objects that were painted again.
+
+    If nearly all of an object is overruled, the track has slipped from the rest, or it is hidden; carried on, it would
+    wander over the picture. It stays if the track sees it where the other patch covers nothing.
+
+    Args:
+        rest: What is left, shape (H, W), 0..1.
+        weight: The weight before, shape (H, W), 0..1.
+        seen: Where the flow leads to from what the other patch leaves uncovered, shape (H, W), 0 or 1.
+    """
+    count, objects = cv2.connectedComponents((weight >= _LEAST_REACH).astype(np.uint8))
+    sizes, left = (np.bincount(objects.ravel(), plane.ravel(), minlength=count) for plane in (weight, rest))
+    repainted = (left < _REMAINS * sizes)[objects]
+    number, areas = cv2.connectedComponents((rest >= _LEAST_REACH).astype(np.uint8))
+    whole, visible = (np.bincount(areas.ravel(), plane.ravel(), minlength=number) for plane in (rest, rest * seen))
+    return np.asarray(np.where(repainted & (visible < _VISIBLE * whole)[areas], 0, rest), np.float32)
 
 
 def _without_rim(rest: Plane, weight: Plane, overruled: NDArray[np.uint8]) -> Plane:
@@ -166,13 +202,40 @@ def find_reach(weight: Plane, flows: Iterable[tuple[Plane, FlowField]]) -> tuple
             (x, y); the most reliable flow first.
     """
     reach, claim, rest = np.zeros_like(weight), np.zeros_like(weight), np.ones_like(weight)
+    numbers = cv2.connectedComponents((weight >= _LEAST_REACH).astype(np.uint8))[1].astype(np.float32)
+    # a vector may end beside what it meets
+    areas = np.asarray(cv2.dilate(numbers, np.ones((3, 3), np.uint8)), np.float32)
+    objects, most = np.zeros(weight.shape, np.int64), np.zeros_like(weight)
     for trust, displacement in flows:
         led = rest * sample(weight, displacement)
+        claimed = np.minimum(trust / _LITTLE_TRUST, 1) * led
+        nearest = np.asarray(np.rint(displacement), np.float32)
+        objects = np.where(claimed > most, sample(areas, nearest).astype(np.int64), objects)
+        most = np.maximum(most, claimed)
         reach = reach + trust * led
-        claim = np.maximum(claim, np.minimum(trust / _LITTLE_TRUST, 1) * led)
+        claim = np.maximum(claim, claimed)
         rest = rest * (1 - trust)
-    kept = _without_specks(np.maximum(reach, claim), weight)
+    kept = _holds_together(reach, claim, weight, objects)
     return reach * kept, claim * kept
+
+
+def find_gaps(weight: Plane, flows: Iterable[FlowField], reached: Plane) -> Mask:
+    """Return the gaps in what a patch reaches: places that no flow reaches surely, though all of them lead far into it.
+
+    At a fast edge between two patches of one frame neither side is tracked, but it is one of the two.
+
+    Args:
+        weight: Weight of the patch on its own frame, shape (H, W), 0..1.
+        flows: Displacements to the patch's frame, shape (H, W, 2), px (x, y).
+        reached: How far the patch reaches or claims each pixel, shape (H, W), 0..1.
+    """
+    lines = weight.shape[0] / 216
+    side, around = (2 * round(extent * lines) + 1 for extent in (_INSIDE, _GAP))
+    inside = cv2.erode(np.asarray(weight >= 0.5, np.uint8), np.ones((side, side), np.uint8)).astype(np.float32)
+    gaps = cv2.blur(np.asarray(reached >= 0.5, np.float32), (around, around)) >= 0.5
+    for displacement in flows:
+        gaps = gaps & (sample(inside, displacement) > 0.5)
+    return np.asarray(gaps)
 
 
 def cover(base: ColoredFrame, patches: Iterable[PatchColor]) -> ColoredFrame:
@@ -218,6 +281,7 @@ def cover(base: ColoredFrame, patches: Iterable[PatchColor]) -> ColoredFrame:
         confidence=blend(base.confidence, (before.confidence, after.confidence)),
         tracked=np.where(touched, np.maximum(base.tracked, np.minimum(first + second, 1)), base.tracked),
         source=np.where(main, nearest, base.source).astype(np.float32),
+        in_gamut=np.logical_or.reduce([pile.in_gamut for pile in (base, before, after) if pile.in_gamut is not None]),
     )
 
 
@@ -230,12 +294,13 @@ class _Pile:
     weight: Plane
     distance: Plane
     patch: Plane
+    in_gamut: Mask
 
 
 def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
     shape = base.confidence.shape
-    zeros = [np.zeros(shape, np.float32) for _ in range(4)]
-    pile = _Pile(np.zeros((*shape, 2), np.float32), *zeros)
+    confidence, weight, distance, patch = (np.zeros(shape, np.float32) for _ in range(4))
+    pile = _Pile(np.zeros((*shape, 2), np.float32), confidence, weight, distance, patch, np.zeros(shape, bool))
     for part in sorted(parts, key=lambda part: abs(part.patch - base.frame)):
         box = part.box
         rival, own = _odds(base.confidence[box]), _odds(part.confidence)
@@ -254,6 +319,7 @@ def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
         pile.distance[box] += added * abs(part.patch - base.frame)
         pile.patch[box] = np.where(added > pile.weight[box], part.patch, pile.patch[box])
         pile.weight[box] += added
+        pile.in_gamut[box] |= part.in_gamut & (added > 0)
     covered = np.maximum(pile.weight, 1e-6)
     pile.ab /= covered[..., None]
     pile.confidence /= covered
@@ -266,13 +332,32 @@ def _without_traces(reach: Plane) -> Plane:
     return np.where(reach < _LEAST_REACH, 0, reach).astype(np.float32)
 
 
-def _without_specks(reach: Plane, weight: Plane) -> Mask:
-    """Return where a patch reaches more than a speck: wrong matches at the edges of moving things are small."""
+def _holds_together(reach: Plane, claim: Plane, weight: Plane, objects: NDArray[np.int64]) -> Mask:
+    """Return where a patch reaches more than specks and doubtful islands: those are matches with something else.
+
+    Args:
+        reach: As in `PatchColor`, shape (H, W).
+        claim: As in `PatchColor`, shape (H, W).
+        weight: Weight of the patch on its own frame, shape (H, W), 0..1.
+        objects: Number of the object of the patch that each pixel is led to, shape (H, W).
+    """
     smallest = min(_SPECK * (weight.shape[0] / 216) ** 2, _SPECK_SHARE * float(weight.sum()))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((reach >= _LEAST_REACH).astype(np.uint8))
-    large = stats[:, cv2.CC_STAT_AREA] >= smallest
-    large[0] = False
-    return np.asarray(large[labels])
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (np.maximum(reach, claim) >= _LEAST_REACH).astype(np.uint8)
+    )
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    trusted = np.bincount(labels.ravel(), reach.ravel(), minlength=count) >= _DOUBTFUL * sizes
+    # of one object, what is reached lies together, but for what hides it
+    inside = labels > 0
+    pairs, shares = np.unique(objects[inside] * count + labels[inside], return_counts=True)
+    largest = np.zeros(int(objects.max()) + 1, np.int64)
+    np.maximum.at(largest, pairs // count, shares)
+    order = np.argsort(shares)  # of an area that is led to several objects, the last to be written is the main one
+    of_object = np.zeros(count, np.int64)
+    of_object[pairs[order] % count] = largest[pairs[order] // count]
+    kept = (sizes >= smallest) & (trusted | (sizes >= _ISLAND * of_object))
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def _odds(confidence: Plane) -> Plane:

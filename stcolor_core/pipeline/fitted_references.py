@@ -11,9 +11,10 @@ from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
-from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, put_flat_paint_on, reduce_chroma
+from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, PaintOnPlate, put_flat_paint_on, reduce_chroma
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
+from stcolor_core.images.surfaces import is_in_gamut, within_gamut
 from stcolor_core.method.registration import (
     CLEANED,
     PatchPlace,
@@ -27,6 +28,9 @@ from stcolor_core.method.registration import (
     find_registration,
     match_tone,
 )
+from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.outline import find_outline_shift
+from stcolor_core.method.registration.patches import MOST_PATCH_SHIFT
 from stcolor_core.method.registration.tone import Tone
 from stcolor_core.method.tracking.objects import around
 from stcolor_core.pipeline.recent import RecentValues
@@ -39,6 +43,8 @@ from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["FittedPatches", "FittedReference", "FittedReferences"]
 
+_ALL_PAINT = 0.9  # of a patch: what else it shows tells its place better than its outline
+_IN_GAMUT = 0.99  # of a keyframe: less is of a wider gamut, which its other colours keep on other frames too
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 
 
@@ -82,6 +88,9 @@ class FittedReferences:
         mattes: Has the colours of swatches, which lie under a frame's patches.
         register: Whether to fit them; else they are used as they are.
         warn_once: Called with one line for the artist.
+
+    Attributes:
+        painted: Frames of the whole keyframes, of those read so far, that have flat paint within Rec.709.
     """
 
     def __init__(
@@ -102,6 +111,7 @@ class FittedReferences:
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, FittedPatches](2)
+        self.painted: set[int] = set()
 
     def reference(self, frame: int) -> FittedReference:
         """Return a whole keyframe.
@@ -134,19 +144,33 @@ class FittedReferences:
             color = KnownColor(color.ab, None if known.all() else np.asarray(known))
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
-        flat = self._with_paint_on_plate(color, light, frame)
-        return (
-            self._register(frame, color, light) if flat is None else self._register(frame, *flat, done=[PAINTED_FLAT])
-        )
+        paint = self._paint_on_plate(color, light, frame)
+        if paint is None:
+            return self._register(frame, color, light)
+        color, light = _colors_of(paint.lab, color)
+        fitted, held = self._register(frame, color, light, done=[PAINTED_FLAT]), paint.held
+        if fitted.registration.frame is None:
+            return fitted
+        if fitted.registration.changes_pixels:  # nothing is left as it came
+            held = is_in_gamut(np.asarray(roll_off(light), np.float32), color.ab)
+        color = self._held_in_gamut(fitted.color, held, fitted.registration.frame)
+        if is_in_gamut(self._plate.frame(frame).lightness, color.ab).mean() > _IN_GAMUT:
+            self.painted.add(frame)
+        return replace(fitted, color=color)
 
-    def _with_paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> tuple[KnownColor, Plane] | None:
-        """Return a reference's colour and L* with its flat paint on the plate's own lightness; None if it has none."""
+    def _paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> PaintOnPlate | None:
+        """Return a reference with its flat paint on the plate's own lightness; None if it has none."""
         known = None if color.known is None else color.known.astype(np.float32)
         weight = known if color.weight is None else color.weight
-        lab = put_flat_paint_on(np.dstack([light, color.ab]), weight, self._plate.frame(frame).lightness)
-        if lab is None:
-            return None
-        return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+        return put_flat_paint_on(np.dstack([light, color.ab]), weight, self._plate.frame(frame).lightness)
+
+    def _held_in_gamut(self, color: KnownColor, held: Mask, frame: int) -> KnownColor:
+        """Return a reference's colour with no more chroma than Rec.709 can show on a plate frame, in places."""
+        places = np.flatnonzero(held)
+        ab = np.array(color.ab)
+        own, lightness = ab.reshape(-1, 2)[places][None], self._plate.frame(frame).lightness.ravel()[places][None]
+        ab.reshape(-1, 2)[places] = within_gamut(lightness, own)[0]
+        return replace(color, ab=ab)
 
     def _within_plate_gamut(self, color: KnownColor, light: Plane, frame: int) -> KnownColor | None:
         """Return a reference's colour as far as the plate's lightness can show it; None if it can show all."""
@@ -177,9 +201,14 @@ class FittedReferences:
         if not self._fits:
             return FittedPatches(color)
         lightness, done = self._plate.lightness(frame), []
-        if (flat := self._with_paint_on_plate(color, light, frame)) is not None:
+        if (flat := self._paint_on_plate(color, light, frame)) is not None:
             done.append(PAINTED_FLAT)
-            color, light = flat
+            if picture.placement is None and (shift := self._find_paint_shift(flat, color, frame)) is not None:
+                moved = _moved(color, light, shift.at(self._plate.size))
+                if (there := self._paint_on_plate(*moved, frame)) is not None:
+                    done.append(f"{describe_moves(shift, self._plate.size[0])} to fit the edges of what it covers")
+                    flat, color = there, moved[0]
+            color, light = _colors_of(flat.lab, color)
         lab, covered = self._patch_at_working_size(color, light)
         paint = find_patch_paint(lab, covered, lightness) if covered.any() else None
         if paint is not None:
@@ -198,9 +227,7 @@ class FittedReferences:
             # what lies beside the patch is no picture, and would be taken for damage at its edge
             lab, covered = alignment.sample(lab), alignment.sample_inner_mask(covered)
             own = np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
-            at_plate = alignment.at(self._plate.size)
-            both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
-            color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])
+            color, light = _moved(color, light, alignment.at(self._plate.size))
         curve = find_patch_curve(lab, covered, lightness) if paint is None and covered.any() else None
         if curve is not None:
             done.append(curve.name)
@@ -220,10 +247,23 @@ class FittedReferences:
             if PAINTED_FLAT not in done:  # else it is what is left of that at its edge
                 done.append(TOO_COLORFUL)
             color = reduced
+        if flat is not None:
+            color = self._held_in_gamut(color, flat.held, frame)
         if done:
             label = f"Reference {frame} ({picture.path})"
             self._warn_once.about(label, f": {'; '.join(done)}. {advise('register')}.", frame)
         return FittedPatches(color, place.certainty)
+
+    def _find_paint_shift(self, flat: PaintOnPlate, color: KnownColor, frame: int) -> Alignment | None:
+        """Return the shift by which a patch fits the plate by its outline, if it is flat paint; None if it is not."""
+        covered = _covered(color)
+        if color.weight is None or covered is None or not covered.any():
+            return None
+        painted = flat.lab[covered, 0] == self._plate.frame(frame).lightness[covered]
+        if painted.mean() < _ALL_PAINT:
+            return None
+        weight = resize(color.weight, self._plate.working_size)
+        return find_outline_shift(weight, self._plate.lightness(frame), reach=MOST_PATCH_SHIFT)
 
     def _patch_at_working_size(self, color: KnownColor, light: Plane) -> tuple[Image, Mask]:
         """Return a patch in CIELAB, its L* not rolled off, and where it covers the plate, both at working size."""
@@ -279,6 +319,17 @@ class FittedReferences:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
+
+
+def _moved(color: KnownColor, light: Plane, alignment: Alignment) -> tuple[KnownColor, Plane]:
+    """Return the colour of a patch and its L* where an alignment of the plate's size puts it."""
+    both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(alignment.sample)
+    return color.moved(alignment.sample), np.ascontiguousarray(both.ab[..., 0])
+
+
+def _colors_of(lab: Image, like: KnownColor) -> tuple[KnownColor, Plane]:
+    """Return the colour of a picture in CIELAB, known where another one is, and its L*."""
+    return replace(like, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
 
 
 def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:

@@ -59,6 +59,7 @@ class ShotFootage:
         canvas: The union of the plate's data windows: x, y, width, height.
         working_size: Rows and columns at which colour is computed.
         pipe: The conversion from the plate's colour space.
+        painted: Frames of the whole keyframes with flat paint, of those read so far.
         in_colour: Plate frame -> whether it is in colour, for the frames read so far.
 
     Raises:
@@ -96,6 +97,7 @@ class ShotFootage:
             register=shot.method.register != "off",
             warn_once=warn_once,
         )
+        self.painted = self._fitted.painted
         self._stills: list[Keyframe] | None = None
         self._covers: dict[int, NDArray[np.uint8]] = {}
 

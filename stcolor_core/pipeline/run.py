@@ -16,7 +16,7 @@ from stcolor_core.errors import Cancelled
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.heap import keep_blocks
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.colored_frame import ColoredFrame, keep_in_gamut
 from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.patches import PatchColor, cover
@@ -292,6 +292,8 @@ class _Run:
                     )
                     if self._flaws.found:  # the frame's digest has asked for all references that colour it
                         colored = self._footage.distrust(colored.to_host())
+                    if self._footage.painted:
+                        colored = keep_in_gamut(colored.to_host(), self._footage.painted)
                     if patched := [*self._patches.own(colored.frame), *parts]:
                         colored = cover(colored.to_host(), patched)
                     plate = self._footage.take_plate(colored.frame)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from stcolor_core import __version__
@@ -18,6 +19,7 @@ from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.images.surfaces import within_gamut
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light_limits import blacken
@@ -34,6 +36,7 @@ from stcolor_core.shots.shot import Shot
 
 __all__ = ["FrameWriter", "WrittenFrame"]
 
+_SPREAD = np.ones((5, 5), np.uint8)  # px at working size over which upsampling takes colour
 _ROOM_STEP = 4  # every so many rows and columns count for what a frame can hold
 
 
@@ -85,6 +88,7 @@ class FrameWriter:
         """
         size = (self._footage.canvas[3], self._footage.canvas[2])
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
+        ab = self._within_gamut(ab, colored, plate)
         confidence = self._of_colors(resize(colored.confidence, size))
         if self._keeps_chroma(plate):
             ab = keep_chroma(ab, confidence, self._own_chroma(plate), weight=self._shot.method.keep_chroma)
@@ -97,6 +101,20 @@ class FrameWriter:
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def _within_gamut(self, ab: Chroma, colored: ColoredFrame, plate: PlateFrame) -> Chroma:
+        """Return colour at plate size with no more chroma than the plate's lightness can show, where that is asked."""
+        if colored.in_gamut is None or not colored.in_gamut.any():
+            return ab
+        held = np.asarray(colored.in_gamut, np.uint8)
+        if held.shape != plate.lightness.shape:  # upsampling takes colour across its edges
+            size = plate.lightness.shape[::-1]
+            held = np.asarray(cv2.resize(cv2.dilate(held, _SPREAD), size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        most = within_gamut(plate.lightness[box], ab[box], brighter=self._footage.pipe.space.is_linear)
+        ab[box] = np.where(held[box][..., None] > 0, most, ab[box])
+        return ab
 
     def _of_colors(self, confidence: Plane) -> Plane:
         """Return the confidence of a frame, which is 1 if it is to be grey: then no colour can be wrong."""

@@ -18,7 +18,7 @@ from scenes import Scene, crossing
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline import digest
 from stcolor_core.pipeline.events import Reporter
@@ -570,3 +570,46 @@ def test_flat_paint_on_a_dark_object_keeps_its_hue_within_the_gamut(
     assert rgb.min() > -2e-3
     lab, wanted = linear_to_lab(rgb), linear_to_lab(srgb_decode(yellow[::-1] / 255))
     np.testing.assert_allclose(np.arctan2(lab[:, 2], lab[:, 1]), np.arctan2(wanted[2], wanted[1]), atol=0.05)
+
+
+@pytest.mark.parametrize("lines", ["112", "64"])
+@pytest.mark.parametrize("name", ["patch.png", "whole.png", "whole.jpg"])
+def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
+    make_shot: MakeShot, tmp_path: Path, lines: str, name: str
+) -> None:
+    """What was neon on a light part lies on a darker one some frames on, as light and its track change."""
+    scene = crossing(COUNT)
+    fading = [
+        light * np.linspace(1, 0.55, light.shape[1]) ** (index - AT) for index, light in enumerate(scene.lightnesses)
+    ]
+    shot = make_shot(replace(scene, lightnesses=[np.clip(light, 2, 94).astype(np.float32) for light in fading]))
+    pink = np.array([0xCC, 0x00, 0xFA], np.uint8)
+    mask, path = shot.scene.masks[AT][0], tmp_path / name
+    true = lab_to_srgb(np.dstack([shot.scene.lightnesses[AT], shot.scene.ab[AT]]))[..., ::-1]
+    alpha = 255 * mask if name.startswith("patch") else np.full(mask.shape, 255)
+    paint = np.where(mask[..., None], pink, np.rint(255 * true)).astype(np.uint8)
+    picture = paint if name.endswith("jpg") else np.dstack([paint, alpha.astype(np.uint8)])
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 75])
+    options = "--cuts", "none", "--working-height", lines, "--reference", f"{FIRST + AT}={path}"
+    last = FIRST + COUNT - 2  # then comes a true keyframe
+    assert shot.colorize(*options, "--only", f"{FIRST + AT}-{last}") == 0
+    for frame in range(FIRST + AT, last + 1):
+        values = channels(shot.output(frame))
+        rgb = np.dstack([values[name] for name in "RGB"])
+        of_paint = (values["rc_source.ref"] == FIRST + AT) & (values["rc_ab.u"] > 20)
+        assert of_paint.sum() > 50
+        assert rgb[of_paint].min() > -2e-3, frame
+
+
+def test_flat_paint_some_pixels_beside_its_object_is_moved_onto_it_and_the_artist_is_told(
+    shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
+    beside = np.roll(mask, (2, 3), axis=(0, 1))
+    pink = np.broadcast_to(np.array([0x90, 0x30, 0xE0], np.uint8), (*mask.shape, 3))
+    for cover, told in ((mask, False), (beside, True)):
+        cv2.imwrite(str(path), np.dstack([pink, 255 * cover.astype(np.uint8)]))
+        assert shot.colorize(*OPTIONS, "--only", str(FIRST + AT), "--reference", f"{FIRST + AT}={path}") == 0
+        assert ("to fit the edges of what it covers" in capsys.readouterr().err) == told
+        of_patch = channels(shot.output(FIRST + AT))["rc_source.ref"] == FIRST + AT
+        assert (of_patch != mask).sum() <= 8

@@ -22,7 +22,18 @@ from stcolor_core.method.registration.painted import PaintedLightness, find_pain
 from stcolor_core.method.registration.shift import find_shift
 from stcolor_core.method.registration.tone import Tone, difference, fit_curve
 
-__all__ = ["PatchPlace", "find_patch_curve", "find_patch_damage", "find_patch_paint", "find_patch_place", "match_tone"]
+__all__ = [
+    "MOST_PATCH_SHIFT",
+    "PatchPlace",
+    "find_patch_curve",
+    "find_patch_damage",
+    "find_patch_paint",
+    "find_patch_place",
+    "match_tone",
+]
+
+MOST_PATCH_SHIFT = 0.06
+"""How far a patch is moved at most, as a share of the height."""
 
 Curve = NDArray[np.float64]
 Matrix = NDArray[np.float64]  # 2 x 3, as of `Alignment`
@@ -35,7 +46,6 @@ _STILL = 0.25 / 216  # of the height: a map that moves no corner of the patch fu
 _CLEARLY = 0.8  # scale and turn must leave at most this share of the misfit that a shift leaves
 _GAIN = 0.6  # the aligned patch must leave at most this share of the misfit
 _MOST_MISFIT = 0.3  # and this much, where unrelated pictures have 0.85
-_MOST_SHIFT = 0.06  # of the height
 _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
 # L*, and the share of it that a tone curve may leave: gamma and gain leave 0 to 0.12 of it in 90 of 100 rectangles of
 # footage, another light, sharpening, compression and grain 0.4 and more.
@@ -74,7 +84,7 @@ def find_patch_place(light: Plane, covered: Mask, lightness: Plane) -> PatchPlac
         return PatchPlace()
     if (by_detail := _align_by_detail(light, covered, lightness)) is not None:
         return PatchPlace(by_detail)
-    found = find_shift(light, covered, lightness, reach=_MOST_SHIFT)
+    found = find_shift(light, covered, lightness, reach=MOST_PATCH_SHIFT)
     if found.overhanging is None:
         return PatchPlace(found.alignment)
     return PatchPlace(certainty=np.where(found.overhanging, np.float32(_OVERHANGING), np.float32(1)))
@@ -245,6 +255,6 @@ def _longest_move(matrix: Matrix, known: Mask) -> float:
 
 def _is_small(found: Alignment, height: int) -> bool:
     """Return whether a map is one that a few pixels of misplacement explain."""
-    if found.shift > _MOST_SHIFT * height or found.turn > _MOST_TURN:
+    if found.shift > MOST_PATCH_SHIFT * height or found.turn > _MOST_TURN:
         return False
     return abs(found.scale - 1) <= _MOST_SCALE

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.images.flat_paint import put_flat_paint_on, reduce_chroma
+from stcolor_core.images.surfaces import within_gamut
 
 COLORS = ["#f0d020", "#c02020", "#2040c0", "#20a040"]
 
@@ -35,8 +37,9 @@ def box() -> np.ndarray:
 @pytest.mark.parametrize("color", COLORS)
 def test_flat_paint_stays_within_the_gamut_and_keeps_its_hue(color: str) -> None:
     weight, lightness = box(), plate()
-    found = put_flat_paint_on(flat(color), weight, lightness)
-    assert found is not None
+    paint = put_flat_paint_on(flat(color), weight, lightness)
+    assert paint is not None
+    found = paint.lab
     inside = weight > 0
     np.testing.assert_array_equal(found[inside, 0], lightness[inside])
     rgb = lab_to_linear(found[inside])
@@ -48,8 +51,9 @@ def test_flat_paint_stays_within_the_gamut_and_keeps_its_hue(color: str) -> None
 
 def test_flat_paint_in_less_light_is_its_linear_rgb_times_less() -> None:
     lightness = plate()
-    found = put_flat_paint_on(flat("#c08060"), box(), lightness)
-    assert found is not None
+    paint = put_flat_paint_on(flat("#c08060"), box(), lightness)
+    assert paint is not None
+    found = paint.lab
     rgb, own = lab_to_linear(found), lab_to_linear(lab_of("#c08060"))
     darker = (lightness < lab_of("#c08060")[0] - 2) & (lightness > 20) & (box() == 1)
     ratio = rgb[darker] / own
@@ -60,8 +64,9 @@ def test_objects_painted_over_a_keyframe_leave_the_rest_as_it_is() -> None:
     lightness = plate()
     lab = np.dstack([lightness, np.full(lightness.shape, 90.0), np.full(lightness.shape, -90.0)]).astype(np.float32)
     lab[20:60, 30:90] = lab_of("#f0d020")
-    found = put_flat_paint_on(lab, None, lightness)
-    assert found is not None
+    paint = put_flat_paint_on(lab, None, lightness)
+    assert paint is not None
+    found = paint.lab
     np.testing.assert_array_equal(found[:15], lab[:15])
     np.testing.assert_array_equal(found[:, 95:], lab[:, 95:])
     assert (found[25:55, 35:85, 0] == lightness[25:55, 35:85]).all()
@@ -113,7 +118,16 @@ def test_a_tone_curve_that_makes_light_shades_even_leaves_no_flat_paint() -> Non
 
 
 def test_colours_that_a_file_cut_off_in_every_channel_are_no_flat_paint() -> None:
-    assert put_flat_paint_on(flat("#ff00ff"), box(), plate()) is None
+    picture = flat("#ff00ff")
+    picture[:, 60:] = np.dstack([plate(), np.full((80, 120, 2), 20.0)])[:, 60:]
+    assert put_flat_paint_on(picture, box(), plate()) is None
+
+
+def test_a_patch_of_one_pure_colour_is_flat_paint() -> None:
+    paint = put_flat_paint_on(flat("#00ff00"), box(), plate())
+    assert paint is not None
+    rgb = lab_to_linear(paint.lab[box() > 0])
+    assert rgb.min() > -1e-4 and rgb.max() < 1 + 1e-4
 
 
 def test_chroma_is_reduced_only_where_lightness_is_another_and_cannot_show_it() -> None:
@@ -127,5 +141,41 @@ def test_chroma_is_reduced_only_where_lightness_is_another_and_cannot_show_it() 
     apart = np.broadcast_to(np.abs(86 - np.linspace(5, 90, 120)), lightness.shape)  # without the grain
     shown = lab_to_linear(np.dstack([lightness, found[..., 1:]]))
     assert shown[apart >= 7].min() > -1e-4
-    np.testing.assert_array_equal(found[apart < 3], painted[apart < 3])
+    np.testing.assert_array_equal(found[apart < 1.5], painted[apart < 1.5])
     assert reduce_chroma(painted, np.zeros(lightness.shape, bool), lightness) is None
+
+
+@pytest.mark.parametrize("color", ["#fdf7e5", "#f2cc33", "#0d1459"], ids=["nearly white", "yellow", "dark blue"])
+def test_compressed_paint_follows_the_plate_up_to_the_edge_of_its_object(color: str) -> None:
+    """Blocks that hold an edge were taken for a picture of the plate, with the chroma of another lightness."""
+    y, x = np.mgrid[:144, :192]
+    lightness = (40 + 12 * np.sin(x / 7) * np.cos(y / 5)).astype(np.float32)
+    shape = np.zeros((144, 192), np.uint8)
+    cv2.ellipse(shape, (90, 70), (60, 45), 20, 0, 360, 255, -1)
+    cv2.line(shape, (120, 60), (180, 20), 255, 9)  # as a neck, narrower than a block
+    rgb = srgb_encode(lab_to_linear(np.dstack([lightness, 0 * lightness - 4, 0 * lightness + 9])))
+    own = np.array([int(color[i : i + 2], 16) for i in (5, 3, 1)])
+    picture = np.where(shape[..., None] > 0, own, np.rint(255 * rgb[..., ::-1])).astype(np.uint8)
+    coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
+    read = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
+    lab = np.asarray(linear_to_lab(srgb_decode(read)), np.float32)
+    paint = put_flat_paint_on(lab, None, lightness)
+    assert paint is not None
+    inside = cv2.erode(shape, np.ones((5, 5), np.uint8)) > 0
+    assert (paint.lab[inside, 0] == lightness[inside]).mean() > 0.97
+    outside = cv2.dilate(shape, np.ones((9, 9), np.uint8)) == 0
+    np.testing.assert_array_equal(paint.lab[outside], lab[outside])
+    ab = np.where(paint.held[..., None], within_gamut(lightness, paint.lab[..., 1:]), paint.lab[..., 1:])
+    assert lab_to_linear(np.dstack([lightness, ab])).min() > -2e-3
+
+
+def test_a_soft_edge_of_flat_paint_is_held_in_the_gamut_and_what_is_exact_is_not() -> None:
+    lightness, soft = plate(), cv2.GaussianBlur(box(), (0, 0), 3)[..., None]
+    rest = srgb_encode(lab_to_linear(np.dstack([lightness, np.full((80, 120, 2), (3, 6))])))
+    coded = soft * np.array([1, 0, 0.8]) + (1 - soft) * rest
+    lab = np.asarray(linear_to_lab(srgb_decode(np.rint(255 * coded) / 255)), np.float32)
+    paint = put_flat_paint_on(lab, None, lightness)
+    assert paint is not None
+    shown = lab_to_linear(np.dstack([lightness, paint.lab[..., 1:]])).min(axis=-1)
+    assert shown.min() < -0.01 and shown[~paint.held].min() > -5e-3
+    assert not paint.held[(soft[..., 0] == 0) & (lightness > 1)].any()

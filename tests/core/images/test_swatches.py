@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, roll_off, srgb_decode
+from stcolor_core.images.surfaces import is_in_gamut, within_gamut
 from stcolor_core.images.swatches import color_of_surface
 
 BROWN = "#8a3324"
@@ -46,3 +47,16 @@ def test_chroma_stays_within_the_gamut_and_keeps_its_hue() -> None:
     assert np.linalg.norm(ab[0, -1]) < 1  # a white highlight
     hue = np.arctan2(ab[0, 10:-1, 1], ab[0, 10:-1, 0])
     assert np.ptp(hue) < 0.01
+
+
+def test_light_above_white_is_kept_where_it_may_be() -> None:
+    lightness = np.array([[60, 60, 99, 50]], np.float32)
+    ab = np.array([[[95, 60], [5, 5], [3, 3], [0, 0]]], np.float32)  # pink, faint, a tinted highlight, grey
+    limits = within_gamut(lightness, ab), within_gamut(lightness, ab, brighter=True)
+    np.testing.assert_array_equal(is_in_gamut(lightness, ab), [[False, True, False, True]])
+    assert is_in_gamut(lightness, limits[0]).all()
+    for limited in limits:
+        np.testing.assert_array_equal(limited[0, [1, 3]], ab[0, [1, 3]])
+    assert np.linalg.norm(limits[0][0, 2]) < 1
+    np.testing.assert_array_equal(limits[1][0, 2], ab[0, 2])
+    assert lab_to_linear(np.array([60, *limits[1][0, 0]])).min() > -1e-3

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.patches import PatchColor, cover, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.patches import (
+    PatchColor,
+    cover,
+    cut_to_reach,
+    find_gaps,
+    find_reach,
+    remove_overruled,
+    yield_to,
+)
 
 SIZE = (12, 20)
 RED, BLUE = (50.0, 30.0), (10.0, -50.0)
@@ -124,10 +134,10 @@ def test_a_trusted_flow_to_an_uncovered_place_leaves_nothing_to_the_next_flow() 
 def test_a_patch_ends_where_a_later_one_covers_the_same_surface() -> None:
     weight, other = plane(0), np.zeros(SIZE, bool)
     weight[2:10, 4:16] = 1
-    other[2:10, 10:20] = True  # on its frame the surface lies 6 px to the right
+    other[2:10, 10:18] = True  # on its frame the surface lies 6 px to the right
     displacement = np.full((*SIZE, 2), (-6, 0), np.float32)
     left = remove_overruled(weight, other, displacement, plane(1))
-    assert not left[2:10, 4:14].any() and (left[3:9, 15] == 1).all()
+    assert not left[2:10, 4:12].any() and (left[3:9, 13:16] == 1).all()
     np.testing.assert_array_equal(remove_overruled(weight, other, displacement, plane(0.2)), weight)
 
 
@@ -167,3 +177,81 @@ def test_what_the_other_patch_does_not_cover_is_left(strength: float) -> None:
     apart = strength * square(60, 250, 12)
     left, seen = remainder(np.maximum(first, apart), shirt)[:, 245:270], apart[:, 245:270]
     np.testing.assert_array_equal(left, np.where(seen < 0.05, 0, seen))  # less would be no reach
+
+
+def tracked(weight: np.ndarray, other: np.ndarray, *, lost: np.ndarray) -> np.ndarray:
+    """Return what is left of a patch beyond another one, if the track of a surface at rest slips from a part."""
+    still = np.zeros((*weight.shape, 2), np.float32)
+    return remove_overruled(weight, other > 0.5, still, np.where(lost, 0, 1).astype(np.float32))
+
+
+def test_of_an_object_painted_twice_no_part_that_the_track_lost_is_carried_on() -> None:
+    dog, shadow = square(60, 100, 80), np.zeros((216, 384), np.float32)
+    dog[90:100, 180:220] = 1  # its tail
+    shadow[150:160, 110:170] = 1
+    lost = np.zeros(dog.shape, bool)
+    lost[85:105, 178:225] = True
+    assert not tracked(dog, dog, lost=lost).any()
+    both = np.where(np.roll(shadow, -12, 0) > dog, np.roll(shadow, -12, 0), dog)  # its shadow lies against it
+    left = tracked(both, dog, lost=lost)
+    assert not left[85:105, 178:225].any()
+    seen = (dog < 0.05) & (np.roll(shadow, -12, 0) == 1)
+    seen = cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert seen.any() and (left[seen] == 1).all()  # the other patch leaves it uncovered: it is meant
+    half = dog.copy()
+    half[:, 130:] = 0
+    hidden = np.zeros(dog.shape, bool)
+    hidden[:, 130:] = True
+    assert tracked(dog, half, lost=hidden)[70:130, 140:170].all()  # half of an object may only be hidden
+
+
+def reached(trust: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Return where patches on objects at rest reach a frame, along a track of such trust."""
+    still = np.zeros((*objects.shape, 2), np.float32)
+    return np.maximum(*find_reach(objects, [(trust, still)])) > 0
+
+
+def test_a_doubtful_island_is_not_reached_unless_it_is_an_object_of_its_own() -> None:
+    shirt, button = square(60, 100, 80), square(60, 250, 12)
+    trust = np.where(np.arange(384) < 200, 0.9, 0.15).astype(np.float32) * np.ones_like(shirt)
+    assert reached(trust, shirt + button)[62:70, 252:260].all()
+    # the same place on this frame, led to the shirt by a flow that is little trusted
+    jump = np.zeros((216, 384, 2), np.float32)
+    jump[55:77, 245:267, 0] = -130
+    seen = np.maximum(*find_reach(shirt, [(trust, jump)])) > 0
+    assert seen[62:138, 102:178].all() and not seen[:, 200:].any()
+    sure = np.maximum(*find_reach(shirt, [(np.maximum(trust, 0.6), jump)])) > 0
+    assert sure[62:70, 252:260].all()  # a part of the shirt behind something that hides the rest
+
+
+def test_a_gap_at_a_fast_edge_between_patches_is_coloured_where_nothing_else_is_certain() -> None:
+    whole, still = np.ones((216, 384), np.float32), np.zeros((216, 384, 2), np.float32)
+    reached = whole.copy()
+    reached[60:140, 180:200] = 0  # an edge that no track follows
+    gaps = find_gaps(whole, [still, still], reached)
+    assert gaps[60:140, 180:200].all()
+    away = still.copy()
+    away[..., 0] = 400 - np.arange(384)  # one of the flows leads to where the patch has nothing
+    assert not find_gaps(np.where(np.arange(384) < 300, whole, 0), [still, away], reached).any()
+    alone = square(60, 170, 10)  # beside a small patch nothing is a gap
+    assert not find_gaps(alone, [still], alone)[:, 185:].any()
+    under = replace(base(5), confidence=plane(0.0), ab=np.zeros((*SIZE, 2), np.float32))
+    nothing, here = plane(0), plane(0) > -1
+    color = np.broadcast_to(np.float32(RED), (*SIZE, 2))
+    part = cut_to_reach(9, 5, color, plane(0.15), nothing, nothing, gaps=here)
+    result = cover(under, [part])
+    assert np.abs(result.ab - RED).max() < 1 and result.confidence.max() < 0.2  # and it says so
+    sure = replace(under, confidence=plane(0.95))
+    assert np.abs(cover(sure, [part]).ab).max() < 1  # a whole keyframe knows better
+
+
+def test_a_frame_says_where_its_patches_are_to_stay_in_the_gamut() -> None:
+    covered = plane(0)
+    covered[3:8, 5:10] = 1
+    color = np.broadcast_to(np.float32(RED), (*SIZE, 2))
+    wide = np.zeros(SIZE, bool)
+    wide[:, 8:] = True
+    part = cut_to_reach(9, 5, color, plane(0.9), covered, 0 * covered, in_gamut=~wide)
+    held = cover(base(5), [part]).in_gamut
+    assert held is not None
+    np.testing.assert_array_equal(held, (covered > 0) & ~wide)

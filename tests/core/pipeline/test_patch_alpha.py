@@ -78,6 +78,21 @@ def test_the_soft_edge_tells_how_colour_was_multiplied_by_alpha(edge: str, use: 
         assert error < 3, (plate_name, name, levels, found)
 
 
+@pytest.mark.parametrize("use", ["straight", "coded", "linear"])
+@pytest.mark.parametrize("edge", ["hard", "soft", "translucent"])
+def test_the_soft_edge_of_linear_light_tells_that_code_values_were_multiplied(edge: str, use: str) -> None:
+    pipe, alpha = ColorPipe.open(None, file_format="exr"), ellipse(edge)
+    found = {}
+    for plate_name, name in product(PLATES, PAINT):
+        plate = texture(*SIZE, seed=3, mean=PLATES[plate_name], contrast=18)
+        light = srgb_decode(stored(paint(name, plate), alpha, use)).astype(np.float16).astype(np.float32)
+        found[plate_name, name] = find_alpha_use(light, alpha, pipe, plate=plate, integer=False, usual="linear")
+    if use == "coded":  # what has a shading of its own tells less
+        assert all(found[name, color] == "coded" for name, color in product(PLATES, FLAT) if color != "black")
+    else:
+        assert "coded" not in found.values()
+
+
 @pytest.mark.parametrize("usual", ["straight", "linear"])
 def test_of_light_above_white_the_edge_tells_too(usual: str) -> None:
     pipe, alpha = ColorPipe.open(None, file_format="exr"), ellipse("soft")
