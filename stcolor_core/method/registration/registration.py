@@ -18,7 +18,7 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.alignment import Alignment, affine_misfit
 from stcolor_core.method.registration.channels import find_channel_order, find_slipped_channels
 from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.coordinates import without_clipped
@@ -35,6 +35,7 @@ CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 REACH = 5  # frames on either side that a keyframe is compared with
 
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
+_LEAST_TOLD = 0.05  # of what is known, that is not clipped; fewer pixels do not tell in which light it is
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is named as one without colour
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
@@ -250,8 +251,12 @@ def _register(given: _Keyframe) -> Registration:
         return _with_colors_in_place(given, Registration(frame))
     told = without_clipped(lab, lightness, counted)  # what is clipped tells nothing of light and place
     clipped = counted & ~told if told is not counted else None
-    if clipped is not None and is_exact(key, lightness, told):
+    if clipped is not None and told.any() and is_exact(key, lightness, told):
         return _with_colors_in_place(given, Registration(frame))
+    if told.sum() < _LEAST_TOLD * counted.sum():
+        if _shows(key, lightness, known, counted):
+            return _with_colors_in_place(given, Registration(frame))
+        told, clipped = counted, None
     counted, compared = told, known if clipped is None else told
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
@@ -268,6 +273,8 @@ def _register(given: _Keyframe) -> Registration:
     others = tuple(others)  # only now, as the frames are read for it
     given = given._replace(others=others)  # an iterator yields them once
     shown, misfit = find_frame(key, compared, frame=frame, others=others, lightness_of=lightness_of)
+    if clipped is not None and (shown != frame or misfit > _STRANGER):  # what is left may be too little to tell
+        shown, misfit = find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit, clipped)
     place = None
@@ -288,6 +295,20 @@ def _register(given: _Keyframe) -> Registration:
         return replace(found, place=place)
     is_in_place = shown == frame and found.alignment is None and not few
     return _with_colors_in_place(given, found) if is_in_place else found
+
+
+def _shows(key: Plane, lightness: Plane, known: Mask | None, counted: Mask) -> bool:
+    """Return whether a keyframe nearly all of which is clipped shows the plate's frame, so that its light is the plate's.
+
+    Args:
+        key: Its L*, shape (H, W), 0..100.
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Where its colour is known, shape (H, W), bool; None for everywhere.
+        counted: The same mask, never None.
+    """
+    if not has_texture(lightness, counted) or not has_texture(key, counted) or has_few_levels(key, lightness, counted):
+        return False
+    return affine_misfit(lightness, key, known) <= _STRANGER
 
 
 def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration:

@@ -405,8 +405,8 @@ def test_another_picture_over_another_lightness_is_told(kept: str, seed: int) ->
     assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
-@pytest.mark.parametrize("chroma", [2.0, 3.0])
-@pytest.mark.parametrize("seed", range(3, 7))
+@pytest.mark.parametrize("chroma", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize("seed", range(3, 9))
 def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, chroma: float) -> None:
     """Neon colours, which a file cuts off: no other light, place or number of colours, and nothing to clean."""
     lightness, ab = picture(seed)
@@ -414,6 +414,16 @@ def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, ch
     assert not is_exact(lab[..., 0], lightness, np.ones(lightness.shape, bool))  # by its luminance
     found = find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
     assert found == Registration(3)
+
+
+def test_neon_colours_of_which_hardly_anything_is_not_clipped_are_in_no_other_light() -> None:
+    """As under water, where red is black all over once the saturation is raised."""
+    lightness, ab = PAN[3]
+    lab = saved(lightness, 0.3 * ab + np.float32([-75, -15]))
+    assert (lab_to_srgb(lab)[..., 0] < 0.002).mean() > 0.99 and np.abs(lab[..., 0] - lightness).mean() > 3
+    assert register_picture(lab) == Registration(3)
+    other = saved(picture(20)[0], 0.3 * ab + np.float32([-75, -15]))  # is none of the plate's frames all the same
+    assert register_picture(other).frame is None
 
 
 def test_neon_colours_in_another_light_are_relit_by_what_is_not_clipped() -> None:
