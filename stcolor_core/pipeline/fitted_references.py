@@ -25,6 +25,7 @@ from stcolor_core.method.registration import (
     find_patch_paint,
     find_patch_place,
     find_registration,
+    is_posterised,
     match_tone,
 )
 from stcolor_core.method.registration.tone import Tone
@@ -135,9 +136,9 @@ class FittedReferences:
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
         flat = self._with_paint_on_plate(color, light, frame)
-        return (
-            self._register(frame, color, light) if flat is None else self._register(frame, *flat, done=[PAINTED_FLAT])
-        )
+        if flat is None or self._is_posterised(color, light, frame, painted=flat[1] != light):
+            return self._register(frame, color, light)
+        return self._register(frame, *flat, done=[PAINTED_FLAT])
 
     def _with_paint_on_plate(self, color: KnownColor, light: Plane, frame: int) -> tuple[KnownColor, Plane] | None:
         """Return a reference's colour and L* with its flat paint on the plate's own lightness; None if it has none."""
@@ -147,6 +148,14 @@ class FittedReferences:
         if lab is None:
             return None
         return replace(color, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+
+    def _is_posterised(self, color: KnownColor, light: Plane, frame: int, *, painted: Mask) -> bool:
+        """Return whether what looks like flat paint in a whole keyframe is the plate in few tones."""
+        size = self._plate.working_size
+        lab, known = _at_working_size(color, light, size)
+        areas = resize(painted.astype(np.float32), size) > 0.5
+        counted = np.ones(size, bool) if known is None else known
+        return is_posterised(lab, self._plate.lightness(frame), counted, np.asarray(areas))
 
     def _within_plate_gamut(self, color: KnownColor, light: Plane, frame: int) -> KnownColor | None:
         """Return a reference's colour as far as the plate's lightness can show it; None if it can show all."""
@@ -250,9 +259,9 @@ class FittedReferences:
 
         def find(frame: int) -> Registration:
             """Return the registration of the keyframe as one of this frame."""
-            (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+            lab, known = _at_working_size(color, light, size)
             return find_registration(
-                np.dstack([twice[..., :1], ab]),
+                lab,
                 known,
                 frame=frame,
                 others=self._readable(find_neighbours(frame, self._plate.frames)),
@@ -279,6 +288,12 @@ class FittedReferences:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
+
+
+def _at_working_size(color: KnownColor, light: Plane, size: tuple[int, int]) -> tuple[Image, Mask | None]:
+    """Return a whole keyframe in CIELAB, its L* not rolled off, and where it is known, at working size."""
+    (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+    return np.dstack([twice[..., :1], ab]), known
 
 
 def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:

@@ -23,7 +23,14 @@ from stcolor_core.method.registration.channels import find_channel_order, find_s
 from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.coordinates import without_clipped
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
-from stcolor_core.method.registration.exactness import has_few_levels, has_texture, is_damaged, is_exact
+from stcolor_core.method.registration.exactness import (
+    find_grey_paint,
+    has_few_levels,
+    has_texture,
+    is_damaged,
+    is_exact,
+    is_posterised,
+)
 from stcolor_core.method.registration.fitting import find_frame, fit, lightness_of_keyframe
 from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone
@@ -253,7 +260,16 @@ def _register(given: _Keyframe) -> Registration:
     clipped = counted & ~told if told is not counted else None
     if clipped is not None and told.any() and is_exact(key, lightness, told):
         return _with_colors_in_place(given, Registration(frame))
-    if told.sum() < _LEAST_TOLD * counted.sum():
+    grey = find_grey_paint(lab, lightness, counted)
+    if has_few_levels(key, lightness, counted) and is_posterised(lab, lightness, counted, grey if grey.any() else None):
+        return _judge(lab, known, lightness, Registration(frame, few_levels=True), misfit=0.0)
+    if grey.any():
+        told = told & ~grey
+        given = given._replace(known=counted & ~grey)
+        if told.sum() < _LEAST_KNOWN * counted.sum() or is_exact(key, lightness, told):
+            return Registration(frame)  # whose colours were painted where they are
+        clipped = counted & ~told
+    elif told.sum() < _LEAST_TOLD * counted.sum():
         if _shows(key, lightness, known, counted):
             return _with_colors_in_place(given, Registration(frame))
         told, clipped = counted, None
@@ -273,7 +289,9 @@ def _register(given: _Keyframe) -> Registration:
     others = tuple(others)  # only now, as the frames are read for it
     given = given._replace(others=others)  # an iterator yields them once
     shown, misfit = find_frame(key, compared, frame=frame, others=others, lightness_of=lightness_of)
-    if clipped is not None and (shown != frame or misfit > _STRANGER):  # what is left may be too little to tell
+    if (
+        clipped is not None and not grey.any() and (shown != frame or misfit > _STRANGER)
+    ):  # what is left may be too little to tell
         shown, misfit = find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit, clipped)
@@ -298,7 +316,7 @@ def _register(given: _Keyframe) -> Registration:
 
 
 def _shows(key: Plane, lightness: Plane, known: Mask | None, counted: Mask) -> bool:
-    """Return whether a keyframe nearly all of which is clipped shows the plate's frame, so that its light is the plate's.
+    """Return whether a keyframe, nearly all of which is clipped, shows the plate's frame, whose light it has then.
 
     Args:
         key: Its L*, shape (H, W), 0..100.
