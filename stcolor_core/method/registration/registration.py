@@ -75,6 +75,8 @@ class Registration:
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
         by_color: Whether its luminance lies where it belongs, so that frame and alignment are those of its colours.
+        beside: Share of the picture in which its colours lie beside the plate's edges, if that is only a part; 0 for
+            none.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
@@ -88,6 +90,7 @@ class Registration:
     certainty: Plane | None = None
     unused: float = 0.0
     by_color: bool = False
+    beside: float = 0.0
     place: Place | None = None
     few_levels: bool = False
     bars: Mask | None = None
@@ -158,6 +161,10 @@ class Registration:
                 f"its colours fit frame {self.frame}, and are used there"
                 if self.by_color
                 else f"looks like frame {self.frame} and is used as its colour"
+            ]
+        elif self.beside:
+            parts += [
+                f"in {100 * self.beside:.0f} % of it its colours lie beside the plate's edges, and count less there"
             ]
         elif self.by_color and self.alignment is None:
             parts += ["its colours do not follow the plate's edges, and count less"]
@@ -353,7 +360,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         certainty = np.clip(lies.alignment.sample(certainty), 0, 1)
     if lies.certainty is not None:
         certainty = lies.certainty if certainty is None else np.minimum(certainty, lies.certainty)
-    return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)
+    return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True, beside=lies.beside)
 
 
 def _judge(
