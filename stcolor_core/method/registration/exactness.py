@@ -32,6 +32,8 @@ _EVEN_STEP, _EVEN = 0.5, 0.75  # L*, a*, b*: the most over 3 x 3 pixels (8 bits 
 _LEAST_PAINT = 0.0005  # of the picture, the least area
 _SHADED, _GRAIN_SIGMA = 1.5, 3.0  # L*, least deviation of the plate below it, and px of the blur that takes its grain
 _SAME, _MOST_ALIKE = 2.0, 0.4  # L* up to which paint and plate are the same, and the share of an area that may be
+# Correlation of L* with the plate's, from which an area is a picture of it, if it deviates by so much.
+_FOLLOWS, _STILL_EVEN = 0.7, 0.05
 _ALIKE, _PAINT_EDGE_PX = 1.0, 5  # L*, a*, b* of other pixels of the same paint; px that it is mixed with at its edge
 # Tones. Of what is known, the least beside what looks like paint that tells whether all of the picture has few levels;
 # px between the pixels that are compared across a border; L* by which tones differ, at least, and what larger steps
@@ -119,16 +121,17 @@ def find_grey_paint(lab: Image, lightness: Plane, known: Mask) -> Mask:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flat.astype(np.uint8), connectivity=4)
     sizes = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
     smooth = cv2.GaussianBlur(lightness, (0, 0), _GRAIN_SIGMA)
-    own, plate = lab[..., 0], lightness
-    alike, *deviations = (
+    own = np.ascontiguousarray(lab[..., 0])
+    alike, product, *moments = (
         np.bincount(labels.ravel(), values.ravel().astype(np.float64), count) / sizes
-        for values in (np.abs(own - plate) < _SAME, own, own * own, smooth, smooth * smooth)
+        for values in (np.abs(own - lightness) < _SAME, own * smooth, own, own * own, smooth, smooth * smooth)
     )
-    own_deviation, shades = (
-        np.sqrt(np.maximum(square - mean * mean, 0)) for mean, square in (deviations[:2], deviations[2:])
-    )
+    own_mean, own_square, mean, square = moments
+    own_deviation = np.sqrt(np.maximum(own_square - own_mean**2, 0))
+    shades = np.sqrt(np.maximum(square - mean**2, 0))
+    follows = product - own_mean * mean > _FOLLOWS * np.maximum(own_deviation, _STILL_EVEN) * shades
     is_paint = (sizes >= _LEAST_PAINT * flat.size) & (own_deviation <= _EVEN) & (shades > _SHADED)
-    is_paint &= alike <= _MOST_ALIKE
+    is_paint &= (alike <= _MOST_ALIKE) & ~follows
     is_paint[0] = False
     if not is_paint.any():
         return np.zeros_like(known)

@@ -269,7 +269,7 @@ def _register(given: _Keyframe) -> Registration:
         return _with_colors_in_place(given, Registration(frame))
     grey = find_grey_paint(lab, lightness, counted)
     if has_few_levels(key, lightness, counted) and is_posterised(lab, lightness, counted, grey if grey.any() else None):
-        return _judge(lab, known, lightness, Registration(frame, few_levels=True), misfit=0.0)
+        return _judge(lab, known, lightness, Registration(frame, few_levels=True, clean=True), misfit=0.0)
     if grey.any():
         told = told & ~grey
         given = given._replace(known=counted & ~grey)
@@ -377,7 +377,7 @@ def _judge(
     as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
     own = lightness_of_keyframe(as_sharp.apply(lab, known, lightness)[0])  # a blur would hide grain
     told = counted if clipped is None else counted & ~clipped
-    mended = replace(found, clean=is_damaged(own, lightness, told))
+    mended = replace(found, clean=found.clean or is_damaged(own, lightness, told))
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
         return mended
     apart = np.abs(lightness_of_keyframe(registered) - lightness)
