@@ -43,6 +43,7 @@ from stcolor_core.method.registration.own_place import (
     fits_from_afar,
     follows,
     follows_clearly,
+    likeness_beside,
 )
 
 __all__ = ["ColorPlace", "find_color_place"]
@@ -59,6 +60,7 @@ _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from whi
 _STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _OF_A_HALF = 6.5  # deviations of chance by which those of a half fit its new place: 7 and more; true under grain 4.9
+_SOFT = 0.5  # likeness of edges some pixels apart, of soft colours, of which no half is told to have slipped
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
@@ -75,8 +77,7 @@ class ColorPlace(NamedTuple):
         alignment: From that frame to the colours; None if they are not moved.
         certainty: Probability that the colour is right, shape (h, w), 0..1, if they do not follow the plate's edges and
             their place was not found; None for 1 everywhere.
-        beside: Share of the picture in which they lie beside the plate's edges by some pixels, if that is only a part
-            of it; 0 for none.
+        beside: Share of the picture in which they slipped by some pixels, if that is only a part of it; else 0.
     """
 
     frame: int
@@ -275,15 +276,15 @@ def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> 
         counted: What counts of that.
 
     Returns:
-        The mask, shape (H, W), bool; None if no half of the picture has slipped.
+        The mask, shape (H, W), bool; None if no half has slipped.
     """
-    height, width = inside.shape
-    row, column = np.ogrid[:height, :width]
+    if likeness_beside(within(colors, counted)) > _SOFT:
+        return None
+    (height, width), (row, column) = inside.shape, np.ogrid[: inside.shape[0], : inside.shape[1]]
     best: tuple[float, Mask] | None = None
     for half in (row < height / 2, row >= height / 2, column < width / 2, column >= width / 2):
         part = np.broadcast_to(half, inside.shape)
-        rest = within(colors, counted & ~part)
-        if not follows_clearly(rest, within(target, counted & ~part)):
+        if not follows_clearly(*(within(edges, counted & ~part) for edges in (colors, target))):
             continue
         found = _search(target, within(colors, part), inside, counted & part)
         if found is None or found.alignment is None:

@@ -26,6 +26,7 @@ __all__ = [
     "fits_from_afar",
     "follows",
     "follows_clearly",
+    "likeness_beside",
 ]
 
 REPEATED = 0.87
@@ -54,7 +55,7 @@ def follows(colors: Edges, target: Edges) -> bool:
         colors: The edges of colour, shape (H, W, 2).
         target: Those of L*, of the same shape.
     """
-    if _likeness_beside(colors) > REPEATED:
+    if likeness_beside(colors) > REPEATED:
         return True
     fit, spread, _ = fit_beyond_chance(colors, target)
     alike = correlate(colors, target)
@@ -69,7 +70,7 @@ def follows_clearly(colors: Edges, target: Edges) -> bool:
         target: Those of L*, of the same shape.
     """
     fit, spread, _ = fit_beyond_chance(colors, target)
-    return fit > _CLEAR * spread or _likeness_beside(colors) > _ALIKE_BESIDE
+    return fit > _CLEAR * spread or likeness_beside(colors) > _ALIKE_BESIDE
 
 
 def fits_from_afar(planes: Chroma, light: Plane, inside: Mask, counted: Mask) -> bool:
@@ -135,7 +136,11 @@ def _certainty_near(colors: Edges, close: float, elsewhere: float) -> Plane:
     return np.where(near > 0, np.float32(close), np.float32(elsewhere))
 
 
-def _likeness_beside(colors: Edges) -> float:
-    """Return how much edges are like themselves some pixels apart, at most, as a share of their energy."""
+def likeness_beside(colors: Edges) -> float:
+    """Return how much edges are like themselves some pixels apart, at most, as a share of their energy.
+
+    Args:
+        colors: The edges of colour, shape (H, W, 2).
+    """
     energy, _, elsewhere = fit_beyond_chance(colors, colors)
     return elsewhere / max(energy, 1e-9)
