@@ -60,6 +60,7 @@ _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from whi
 _STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _OF_A_HALF = 6.5  # deviations of chance by which those of a half fit its new place: 7 and more; true under grain 4.9
+_WORSE = 0.75  # of the correlation of the other half, that of one that may have slipped
 _SOFT = 0.5  # likeness of edges some pixels apart, of soft colours, of which no half is told to have slipped
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
@@ -98,7 +99,7 @@ class _Proof(NamedTuple):
     """What shows that colours belong to another place.
 
     Attributes:
-        by_chance: Deviations of the fit by chance, that its fit has at least.
+        by_chance: Deviations of the fit by chance, at least.
         fit: Correlation of the edges there, at least.
         own_share: How much of the fit the own place explains, as a share of what the new one does, at most.
         own_fit: Or its fit, as a share of the fit of the new one, at most.
@@ -267,16 +268,13 @@ def _searches(target: Edges, lab: Image, inside: Mask, counted: Mask, *, is_reli
 
 
 def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> Mask | None:
-    """Return the part of a picture whose colours lie beside the plate's edges, where the rest lies on them.
+    """Return the half of a picture whose colours lie beside the plate's edges, where the rest lies on them, or None.
 
     Args:
         target: The edges of L*, shape (H, W, 2).
         colors: Those of the colours, of the same shape.
         inside: Where they are known, shape (H, W), bool.
         counted: What counts of that.
-
-    Returns:
-        The mask, shape (H, W), bool; None if no half has slipped.
     """
     if likeness_beside(within(colors, counted)) > _SOFT:
         return None
@@ -284,7 +282,8 @@ def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> 
     best: tuple[float, Mask] | None = None
     for half in (row < height / 2, row >= height / 2, column < width / 2, column >= width / 2):
         part = np.broadcast_to(half, inside.shape)
-        if not follows_clearly(*(within(edges, counted & ~part) for edges in (colors, target))):
+        slipped, rest = ([within(edges, counted & mask) for edges in (colors, target)] for mask in (part, ~part))
+        if correlate(*slipped) > _WORSE * correlate(*rest) or not follows_clearly(*rest):
             continue
         found = _search(target, within(colors, part), inside, counted & part)
         if found is None or found.alignment is None:
