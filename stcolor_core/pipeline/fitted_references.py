@@ -26,6 +26,7 @@ from stcolor_core.method.registration import (
     find_patch_paint,
     find_patch_place,
     find_registration,
+    is_posterised,
     match_tone,
 )
 from stcolor_core.method.registration.alignment import Alignment
@@ -145,7 +146,7 @@ class FittedReferences:
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
         paint = self._paint_on_plate(color, light, frame)
-        if paint is None:
+        if paint is None or self._is_posterised(color, light, frame, painted=paint.lab[..., 0] != light):
             return self._register(frame, color, light)
         color, light = _colors_of(paint.lab, color)
         fitted, held = self._register(frame, color, light, done=[PAINTED_FLAT]), paint.held
@@ -171,6 +172,14 @@ class FittedReferences:
         own, lightness = ab.reshape(-1, 2)[places][None], self._plate.frame(frame).lightness.ravel()[places][None]
         ab.reshape(-1, 2)[places] = within_gamut(lightness, own)[0]
         return replace(color, ab=ab)
+
+    def _is_posterised(self, color: KnownColor, light: Plane, frame: int, *, painted: Mask) -> bool:
+        """Return whether what looks like flat paint in a whole keyframe is the plate in few tones."""
+        size = self._plate.working_size
+        lab, known = _at_working_size(color, light, size)
+        areas = resize(painted.astype(np.float32), size) > 0.5
+        counted = np.ones(size, bool) if known is None else known
+        return is_posterised(lab, self._plate.lightness(frame), counted, np.asarray(areas))
 
     def _within_plate_gamut(self, color: KnownColor, light: Plane, frame: int) -> KnownColor | None:
         """Return a reference's colour as far as the plate's lightness can show it; None if it can show all."""
@@ -290,9 +299,9 @@ class FittedReferences:
 
         def find(frame: int) -> Registration:
             """Return the registration of the keyframe as one of this frame."""
-            (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+            lab, known = _at_working_size(color, light, size)
             return find_registration(
-                np.dstack([twice[..., :1], ab]),
+                lab,
                 known,
                 frame=frame,
                 others=self._readable(find_neighbours(frame, self._plate.frames)),
@@ -330,6 +339,12 @@ def _moved(color: KnownColor, light: Plane, alignment: Alignment) -> tuple[Known
 def _colors_of(lab: Image, like: KnownColor) -> tuple[KnownColor, Plane]:
     """Return the colour of a picture in CIELAB, known where another one is, and its L*."""
     return replace(like, ab=np.ascontiguousarray(lab[..., 1:])), np.ascontiguousarray(lab[..., 0])
+
+
+def _at_working_size(color: KnownColor, light: Plane, size: tuple[int, int]) -> tuple[Image, Mask | None]:
+    """Return a whole keyframe in CIELAB, its L* not rolled off, and where it is known, at working size."""
+    (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+    return np.dstack([twice[..., :1], ab]), known
 
 
 def _relit(tone: Tone, color: KnownColor, light: Plane) -> tuple[KnownColor, Plane]:

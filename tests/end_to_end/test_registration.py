@@ -12,6 +12,8 @@ import pytest
 from conftest import FIRST, ShotOnDisk, channels, frame_bytes, write_reference
 from scenes import Scene, crossing, pan, texture
 
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
+from stcolor_core.images.flat_paint import put_flat_paint_on
 from stcolor_core.images.frame_files import write_frame
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -64,6 +66,24 @@ def test_a_shifted_keyframe_is_moved_to_fit_and_the_artist_is_told(
     for frame in shot.frames:
         assert registered[frame] < exact[frame] + 0.5 * (as_it_is[frame] - exact[frame])
     assert registered[FIRST + 3] < 0.4 * as_it_is[FIRST + 3]  # the keyframe is written as it fits the plate
+
+
+def test_a_keyframe_of_few_tones_is_told_so_and_not_taken_for_flat_paint(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Large areas of it are flat, and some of them far from the plate's lightness."""
+    y, x = np.mgrid[:112, :192].astype(np.float32)
+    lightness = np.float32(50) + 30 * np.sin(x / 40) + 15 * np.cos(y / 20 + x / 60)
+    lab = np.dstack([lightness, 0.9 * (lightness - 40), 0.6 * (60 - lightness)]).astype(np.float32)
+    scene = Scene([lightness] * 2, [lab[..., 1:]] * 2, masks=[])
+    shot = make_shot(scene, references=(FIRST,))
+    few = linear_to_lab(srgb_decode(np.rint(3 * np.clip(lab_to_srgb(lab), 0, 1)) / 3)).astype(np.float32)
+    assert put_flat_paint_on(few, None, lightness) is not None
+    write_reference(shot.reference(FIRST), few[..., 0], few[..., 1:])
+    assert shot.colorize(*OPTIONS, "--only", str(FIRST)) == 0
+    (line,) = warnings(capsys)
+    assert "reduced to few colours" in line and "flat" not in line and "relit" not in line and "moved" not in line
+    assert channels(shot.output(FIRST))["rc_conf.warp"].mean() < 0.9
 
 
 @pytest.mark.parametrize("shown", [1, 2, -3])

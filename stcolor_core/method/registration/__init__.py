@@ -2,6 +2,7 @@
 
 from stcolor_core.method.registration.alignment import local_contrast
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
+from stcolor_core.method.registration.exactness import is_posterised
 from stcolor_core.method.registration.patches import (
     PatchPlace,
     find_patch_curve,
@@ -32,6 +33,7 @@ __all__ = [
     "find_patch_place",
     "find_place",
     "find_registration",
+    "is_posterised",
     "local_contrast",
     "match_tone",
 ]

@@ -12,7 +12,7 @@ the other one explains. So a new place must explain most of what the own one doe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,12 +32,21 @@ from stcolor_core.method.registration.edges import (
     find_similarity,
     fit_beyond_chance,
     lightness_edges,
-    slopes,
+    within,
+    within_frame,
+)
+from stcolor_core.method.registration.own_place import (
+    REPEATED,
+    are_faint,
+    certainty_beside,
+    certainty_of_slip,
+    fits_from_afar,
+    follows,
+    follows_clearly,
+    likeness_beside,
 )
 
 __all__ = ["ColorPlace", "find_color_place"]
-
-AnyPlanes = TypeVar("AnyPlanes", Edges, Mask)
 
 _LINES = 216  # height at which edges are compared, at most
 _FARTHEST, _NEAREST = 0.05, 1.25 / 216  # of the height: how far a map moves some corner, at most and at least
@@ -48,23 +57,17 @@ _EVEN = 3.0  # how far from the median a*, b* pixels may lie to be of one colour
 _ALL, _MOST = 99, 90
 _STRENGTH = 20.0  # of the local contrast of L*, whose differences the alignment of pictures is made for
 _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from which the frames around are read
-_REPEATED = 0.87  # of the fit, that of other shifts, above which the picture repeats
 _STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
+_OF_A_HALF = 6.5  # deviations of chance by which those of a half fit its new place: 7 and more; true under grain 4.9
+_WORSE = 0.75  # of the correlation of the other half, that of one that may have slipped
+_SOFT = 0.5  # likeness of edges some pixels apart, of soft colours, of which no half is told to have slipped
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
 _EMPTY = 0.1  # of all edges
 _PURER = 0.9  # of the fit of the edges of a*, b* where they are, below which those of differences from luma tell more
-_SHARPEST, _FAINT = 98, 1.4  # per cent of the pixels; slope that they reach at most where colour has no edge of its own
-# Colours that fit no better than by so many deviations of chance, or correlate by no more, do not follow the plate's
-# edges. What is right of them then, near edges and elsewhere; and if no shift fits better than by so many deviations.
-_BY_CHANCE, _UNLIKE = 1.5, 0.025
-_ALIKE = 0.1  # correlation from which they follow them, however much other shifts fit as well: of other pictures 0.05
-_BY_CHANCE_ELSEWHERE, _OF_ANOTHER_PICTURE = 4.2, 0.4
 # px of a blur under which true colours show through grain, and deviations by which they fit then
 _GRAIN_SMOOTHED, _SMOOTHED_BY_CHANCE = 3.0, 4.5
 _LEAST_COUNTED = 0.4  # of the energy of colour's edges: else what is clipped may be all that follows the plate
-_FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
-_NEAR_EDGES, _ELSEWHERE, _EDGE, _EDGE_PX = 0.7, 0.8, 1.0, 5
 
 
 class ColorPlace(NamedTuple):
@@ -75,11 +78,13 @@ class ColorPlace(NamedTuple):
         alignment: From that frame to the colours; None if they are not moved.
         certainty: Probability that the colour is right, shape (h, w), 0..1, if they do not follow the plate's edges and
             their place was not found; None for 1 everywhere.
+        beside: Share of the picture in which they slipped by some pixels, if that is only a part of it; else 0.
     """
 
     frame: int
     alignment: Alignment | None = None
     certainty: Plane | None = None
+    beside: float = 0.0
 
     def is_own(self, frame: int) -> bool:
         """Return whether colours belong where they are.
@@ -94,7 +99,7 @@ class _Proof(NamedTuple):
     """What shows that colours belong to another place.
 
     Attributes:
-        by_chance: Deviations of the fit by chance, that its fit has at least.
+        by_chance: Deviations of the fit by chance, at least.
         fit: Correlation of the edges there, at least.
         own_share: How much of the fit the own place explains, as a share of what the new one does, at most.
         own_fit: Or its fit, as a share of the fit of the new one, at most.
@@ -144,7 +149,7 @@ def find_color_place(
     inside = np.ones(size, bool) if known is None else np.asarray(resize(known.astype(np.float32), size) > 0.5)
     given = resize(lab, size)
     small = np.ascontiguousarray(given[..., 1:]) if relit is None else resize(relit, size)
-    counted = _within_frame(inside & ~is_clipped(given))
+    counted = within_frame(inside & ~is_clipped(given))
     if _are_one_color(small[counted], _ALL):
         return ColorPlace(frame)
     light = resize(own, size)
@@ -159,24 +164,30 @@ def find_color_place(
     colors = searched[-1].colors
     alignment = next((each.alignment for each in reversed(searched) if each.alignment is not None), None)
     least = _fit_of(colors, target, inside, alignment)
-    shown = _shown_frame(colors, target, _within_frame(inside), least, others, lightness_of)
+    shown = _shown_frame(colors, target, within_frame(inside), least, others, lightness_of)
     if shown is not None:
         return ColorPlace(shown)
-    if alignment is not None or _are_one_color(small[counted], _MOST) or _are_faint(small, counted):
+    if alignment is not None or _are_one_color(small[counted], _MOST) or are_faint(small, counted):
         return ColorPlace(frame, alignment)
-    target = _within(target, counted)
-    if all(_follow(_within(each.colors, counted), target) for each in searched):
+    if (slipped := _slipped_part(target, colors, inside, counted)) is not None:
+        certainty = np.where(slipped, certainty_of_slip(colors), np.float32(1))
+        return ColorPlace(frame, certainty=resize(certainty, own.shape), beside=float(slipped.mean()))
+    target = within(target, counted)
+    planes = COORDINATES[kept](codes_of(given)) if kept in COORDINATES else small
+    if all(follows(within(each.colors, counted), target) for each in searched) and (
+        follows_clearly(within(colors, counted), target) or fits_from_afar(planes, light, inside, counted)
+    ):
         return ColorPlace(frame)
-    if kept not in COORDINATES and are_grainy(_within(searched[0].colors, counted)):
+    if kept not in COORDINATES and are_grainy(within(searched[0].colors, counted)):
         smooth_light, smooth_colors = (
             np.asarray(cv2.GaussianBlur(plane, (0, 0), _GRAIN_SMOOTHED), np.float32) for plane in (light, small)
         )
-        of_plate = _within(lightness_edges(smooth_light), counted)
-        of_colors = _within(color_edges(smooth_colors, inside), counted)
+        of_plate = within(lightness_edges(smooth_light), counted)
+        of_colors = within(color_edges(smooth_colors, inside), counted)
         fit, spread, _ = fit_beyond_chance(of_colors, of_plate)
         if fit > _SMOOTHED_BY_CHANCE * spread:
             return ColorPlace(frame)  # true colours under grain
-    return ColorPlace(frame, certainty=resize(_certainty(_within(colors, counted), target), own.shape))
+    return ColorPlace(frame, certainty=resize(certainty_beside(within(colors, counted), target), own.shape))
 
 
 class _Search(NamedTuple):
@@ -204,20 +215,20 @@ def _search(target: Edges, all_colors: Edges, inside: Mask, counted: Mask) -> _S
         inside: Where they are known, shape (H, W), bool.
         counted: What counts of that.
     """
-    colors, lines = _within(all_colors, counted), len(target)
-    energy, of_all = (float(np.square(each).sum()) for each in (colors, _within_frame(all_colors)))
+    colors, lines = within(all_colors, counted), len(target)
+    energy, of_all = (float(np.square(each).sum()) for each in (colors, within_frame(all_colors)))
     if energy <= _LEAST_COUNTED * of_all or are_soft(all_colors):  # what counts alone has harder borders
         return None
-    maps, gain = find_similarity(_within_frame(target), colors, _FARTHEST * lines)
+    maps, gain = find_similarity(within_frame(target), colors, _FARTHEST * lines)
     maps = [moved for moved in maps if moved.largest_shift >= _NEAREST * lines]
-    own_fit = best = correlate(_within(target, counted), colors)
+    own_fit = best = correlate(within(target, counted), colors)
     alignment, is_better = None, False
 
     def try_map(moved: Alignment) -> None:
         """Keep a map that is proved and fits better than what was found before."""
         nonlocal best, alignment, is_better
-        there, covered = moved.sample(colors), _within_frame(moved.sample_mask(counted))
-        fit = correlate(_within(target, covered), _within(there, covered))
+        there, covered = moved.sample(colors), within_frame(moved.sample_mask(counted))
+        fit = correlate(within(target, covered), within(there, covered))
         is_better |= fit > own_fit
         if fit <= (best if alignment is None else (1 + _SIMPLER) * best):
             return
@@ -248,20 +259,50 @@ def _searches(target: Edges, lab: Image, inside: Mask, counted: Mask, *, is_reli
     found = _search(target, color_edges(np.ascontiguousarray(lab[..., 1:]), inside), inside, counted)
     if found is None or not (found.is_in_doubt or is_relit):
         return []
-    codes, of_plate = codes_of(lab), _within(target, counted)
+    codes, of_plate = codes_of(lab), within(target, counted)
     others = [color_edges(coordinates(codes), inside) for coordinates in dict.fromkeys(COORDINATES.values())]
-    fits = [correlate(of_plate, _within(each, counted)) for each in others]
+    fits = [correlate(of_plate, within(each, counted)) for each in others]
     best = min(range(len(others)), key=lambda index: fits[index])
     further = _search(target, others[best], inside, counted) if fits[best] < _PURER * found.own_fit else None
     return [found] if further is None else [found, further]
+
+
+def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> Mask | None:
+    """Return the half of a picture whose colours lie beside the plate's edges, where the rest lies on them, or None.
+
+    Args:
+        target: The edges of L*, shape (H, W, 2).
+        colors: Those of the colours, of the same shape.
+        inside: Where they are known, shape (H, W), bool.
+        counted: What counts of that.
+    """
+    if likeness_beside(within(colors, counted)) > _SOFT:
+        return None
+    (height, width), (row, column) = inside.shape, np.ogrid[: inside.shape[0], : inside.shape[1]]
+    best: tuple[float, Mask] | None = None
+    for half in (row < height / 2, row >= height / 2, column < width / 2, column >= width / 2):
+        part = np.broadcast_to(half, inside.shape)
+        slipped, rest = ([within(edges, counted & mask) for edges in (colors, target)] for mask in (part, ~part))
+        if correlate(*slipped) > _WORSE * correlate(*rest) or not follows_clearly(*rest):
+            continue
+        found = _search(target, within(colors, part), inside, counted & part)
+        if found is None or found.alignment is None:
+            continue
+        covered = found.alignment.sample_mask(counted & part)
+        there, own = within(found.alignment.sample(within(colors, part)), covered), within(target, covered)
+        fit, spread, _ = fit_beyond_chance(there, own)
+        gain = correlate(own, there) - found.own_fit
+        if fit > _OF_A_HALF * spread and (best is None or gain > best[0]):
+            best = gain, np.asarray(part)
+    return None if best is None else best[1]
 
 
 def _fit_of(colors: Edges, target: Edges, inside: Mask, alignment: Alignment | None) -> float:
     """Return the correlation of the edges of colours, moved or not, with those of their own frame."""
     if alignment is not None:
         colors, inside = alignment.sample(colors), alignment.sample_mask(inside)
-    inside = _within_frame(inside)
-    return correlate(_within(target, inside), _within(colors, inside))
+    inside = within_frame(inside)
+    return correlate(within(target, inside), within(colors, inside))
 
 
 def _shown_frame(
@@ -282,20 +323,13 @@ def _shown_frame(
         others: The other frames.
         lightness_of: Returns the L* of a plate frame.
     """
-    colors, target = _within(colors, inside), _within(target, inside)
-    edges = {each: _within(lightness_edges(resize(lightness_of(each), inside.shape)), inside) for each in others}
+    colors, target = within(colors, inside), within(target, inside)
+    edges = {each: within(lightness_edges(resize(lightness_of(each), inside.shape)), inside) for each in others}
     fits = {each: correlate(of_plate, colors) for each, of_plate in edges.items()}
     shown = max(fits, key=lambda each: fits[each], default=None)
     if shown is None or fits[shown] <= least:
         return None
     return shown if _belongs(colors, target, edges[shown], inside, _OF_A_FRAME) else None
-
-
-def _within_frame(planes: AnyPlanes) -> AnyPlanes:
-    """Return planes, shape (H, W) or (H, W, C), that are 0 at the picture's border, where all edges run along it."""
-    result = np.zeros_like(planes)
-    result[_FRAME:-_FRAME, _FRAME:-_FRAME] = planes[_FRAME:-_FRAME, _FRAME:-_FRAME]
-    return result
 
 
 def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignment]:
@@ -308,10 +342,6 @@ def _affine_map(target: Edges, colors: Edges, inside: Mask) -> Iterable[Alignmen
         yield affine
 
 
-def _within(edges: Edges, inside: Mask) -> Edges:
-    return np.asarray(edges * inside[..., None], np.float32)
-
-
 def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
     """Return whether so many per cent of the pixels, shape (N, 2), are of one colour but for grain, or grey."""
     if not len(ab):
@@ -320,17 +350,12 @@ def _are_one_color(ab: NDArray[np.float32], share: float) -> bool:
     return bool(np.percentile(apart, share) < _EVEN)
 
 
-def _are_faint(ab: Chroma, counted: Mask) -> bool:
-    """Return whether colours are a wash, all of whose edges may come of rounding to 8 bits."""
-    return not counted.any() or float(np.percentile(slopes(ab)[counted], _SHARPEST)) < _FAINT
-
-
 def _agreement(colors: Edges, own: Edges, new: Edges, inside: Mask) -> float:
     """Return the mean of what the tiles gain by a map, as a share of its root mean square; arguments as of `_belongs`.
 
     It is 0 if some half of the picture does not gain, and 1 if all tiles gain alike.
     """
-    colors = _within(colors, inside)
+    colors = within(colors, inside)
     gain, energy = (
         cv2.resize(each.sum(axis=-1), TILES[::-1], interpolation=cv2.INTER_AREA)
         for each in (colors * (new - own), colors * colors)
@@ -356,11 +381,11 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
         inside: What counts, shape (H, W), bool.
         proof: What shows it.
     """
-    colors, own, new = (_within(edges, inside) for edges in (colors, own, new))
+    colors, own, new = (within(edges, inside) for edges in (colors, own, new))
     fit_new, spread, elsewhere = fit_beyond_chance(colors, new)
     if fit_new <= proof.by_chance * spread or correlate(colors, new) < proof.fit:
         return False
-    if elsewhere > min(_REPEATED * fit_new, fit_new - _STANDS_OUT * spread):
+    if elsewhere > min(REPEATED * fit_new, fit_new - _STANDS_OUT * spread):
         return False
     (energy_own, *_), (energy_new, *_) = fit_beyond_chance(own, own), fit_beyond_chance(new, new)
     if min(energy_own, energy_new) <= 0:
@@ -371,23 +396,3 @@ def _belongs(colors: Edges, own: Edges, new: Edges, inside: Mask, proof: _Proof)
     by_own, by_new = fit_own - alike * fit_new, fit_new - alike * fit_own
     is_proved = by_own <= proof.own_share * by_new or fit_own <= proof.own_fit * fit_new
     return bool(alike <= proof.alike and fit_own < proof.most_own_fit * fit_new and is_proved)
-
-
-def _follow(colors: Edges, target: Edges) -> bool:
-    """Return whether edges of colour follow those of the plate, or are too much of a pattern to tell."""
-    fit, spread, _ = fit_beyond_chance(colors, target)
-    energy, _, elsewhere = fit_beyond_chance(colors, colors)
-    if elsewhere > _REPEATED * energy:
-        return True
-    alike = correlate(colors, target)
-    return alike > _ALIKE or (fit > _BY_CHANCE * spread and alike > _UNLIKE)
-
-
-def _certainty(colors: Edges, target: Edges) -> Plane:
-    """Return how certain colours are that do not follow the plate's edges, shape (H, W), 0..1."""
-    _, spread, elsewhere = fit_beyond_chance(colors, target)
-    if elsewhere <= _BY_CHANCE_ELSEWHERE * spread:
-        return np.full(colors.shape[:2], _OF_ANOTHER_PICTURE, np.float32)
-    edges = (np.linalg.norm(colors, axis=-1) > _EDGE).astype(np.uint8)
-    near = cv2.dilate(edges, np.ones((_EDGE_PX, _EDGE_PX), np.uint8))
-    return np.where(near > 0, np.float32(_NEAR_EDGES), np.float32(_ELSEWHERE))

@@ -25,8 +25,8 @@ __all__ = ["COORDINATES", "codes_of", "is_clipped", "without_clipped"]
 _AT_BLACK, _AT_WHITE = 2 / 255 / 12.92, 0.015  # linear light of a channel from an end: 2 levels of 255
 _LEAST = 0.04  # of the code values, by which differences are divided: below, rounding to 8 bits is all they are
 # L* by which compression may put a clipped pixel on the wrong side of the plate's; chroma below which it is the plate's
-# own black or white; shares of what is known: of clipped pixels from which they count, and of others that must be left
-_WRONG_SIDE, _COLORED, _WORTH, _LEFT = 1.0, 5.0, 0.005, 0.05
+# own black or white; share of what is known, of clipped pixels, from which they count
+_WRONG_SIDE, _COLORED, _WORTH = 1.0, 5.0, 0.005
 
 
 def _differences(codes: Image) -> Chroma:
@@ -89,15 +89,14 @@ def without_clipped(lab: Image, plate: Plane, known: Mask) -> Mask:
         known: Pixels to compare, shape (H, W), bool.
 
     Returns:
-        The argument itself if hardly anything is clipped, or hardly anything else is left.
+        The argument itself if hardly anything is clipped; nothing at all may be left.
     """
     at_black, at_white = _ends(lab)
     key = lab[..., 0]
     explained = (at_white & (key < plate + _WRONG_SIDE)) | (at_black & (key > plate - _WRONG_SIDE))
     clipped = np.asarray(explained & (np.hypot(lab[..., 1], lab[..., 2]) > _COLORED), np.uint8)
     left = known & (cv2.dilate(clipped, np.ones((3, 3), np.uint8)) == 0)
-    share = left.sum() / max(known.sum(), 1)
-    return left if _LEFT < share < 1 - _WORTH else known
+    return left if left.sum() < (1 - _WORTH) * known.sum() else known
 
 
 def _ends(lab: Image) -> tuple[Mask, Mask]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -32,14 +33,19 @@ __all__ = [
     "fit_beyond_chance",
     "lightness_edges",
     "slopes",
+    "within",
+    "within_frame",
 ]
 
 Edges = NDArray[np.float32]  # (H, W, 2)
+
+AnyPlanes = TypeVar("AnyPlanes", Edges, Mask)
 
 REACH = 24  # px: the furthest shift of `correlations`
 TILES = 4, 6  # rows and columns of tiles that tell whether a map fits all over the picture
 
 _SMOOTHED = 1.0  # px, sigma, before slopes are taken
+_FRAME = 2  # px of the border, as far as slopes are those of what is beyond it
 _FLAT_LIGHTNESS, _FLAT_COLOR = 0.5, 0.3  # slope a pixel of L*, and of a* and b*, that is no edge yet
 _AROUND, _FAINT = 10.0, 0.2  # edges count by their strength beside those around them, and little if these are faint
 _SMALLEST_TILE = 24  # px
@@ -92,6 +98,27 @@ def _edges(planes: NDArray[np.float32], flat: float) -> Edges:
 def _beside_those_around(edges: Edges) -> Edges:
     around = np.sqrt(cv2.GaussianBlur(np.square(edges).sum(axis=-1), (0, 0), _AROUND))
     return np.asarray(edges / (around + _FAINT)[..., None], np.float32)
+
+
+def within(edges: Edges, inside: Mask) -> Edges:
+    """Return edges, none where a mask is False.
+
+    Args:
+        edges: Shape (H, W, 2).
+        inside: The mask, shape (H, W), bool.
+    """
+    return np.asarray(edges * inside[..., None], np.float32)
+
+
+def within_frame(planes: AnyPlanes) -> AnyPlanes:
+    """Return planes that are 0 at the picture's border, where all edges run along it.
+
+    Args:
+        planes: Shape (H, W) or (H, W, C).
+    """
+    result = np.zeros_like(planes)
+    result[_FRAME:-_FRAME, _FRAME:-_FRAME] = planes[_FRAME:-_FRAME, _FRAME:-_FRAME]
+    return result
 
 
 def slopes(ab: Chroma) -> Plane:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Mask, Plane
+from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.method.registration.alignment import local_contrast
 
-__all__ = ["has_few_levels", "has_texture", "is_damaged", "is_exact"]
+__all__ = ["find_grey_paint", "has_few_levels", "has_texture", "is_damaged", "is_exact", "is_posterised"]
 
 # L*: at most this much in half of the pixels, and in 99 % of them, if the keyframe was painted on the plate. A next
 # frame of a shot that hardly moves has more; rounding to 8 bits less.
@@ -26,6 +26,20 @@ _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 # Of footage at 144 lines, 8 levels a channel have 0.16 to 0.76, JPEG of quality 30 at most 0.08, a median of 7 px 0.11.
 _FLAT_STEP, _PLATE_STEP, _FEW_LEVELS = 0.05, 0.5, 0.13
 _CLIPPED = 1.0  # L* from a picture's ends: what is clipped is flat as well
+# Paint without colour, flat where the plate has shades; about the same as for paint with colour (`images.flat_paint`).
+_GREY = 5.0  # C*; more is colour
+_EVEN_STEP, _EVEN = 0.5, 0.75  # L*, a*, b*: the most over 3 x 3 pixels (8 bits leave 0), and deviation in an area
+_LEAST_PAINT = 0.0005  # of the picture, the least area
+_SHADED, _GRAIN_SIGMA = 1.5, 3.0  # L*, least deviation of the plate below it, and px of the blur that takes its grain
+_SAME, _MOST_ALIKE = 2.0, 0.4  # L* up to which paint and plate are the same, and the share of an area that may be
+# Correlation of L* with the plate's, from which an area is a picture of it, if it deviates by so much.
+_FOLLOWS, _STILL_EVEN = 0.7, 0.05
+_ALIKE, _PAINT_EDGE_PX = 1.0, 5  # L*, a*, b* of other pixels of the same paint; px that it is mixed with at its edge
+# Tones. Of what is known, the least beside what looks like paint that tells whether all of the picture has few levels;
+# px between the pixels that are compared across a border; L* by which tones differ, at least, and what larger steps
+# count as; share of the steps to the same side as the plate's: tones have 0.97 to 1 (footage; 2 to 16 levels a channel,
+# 8 and 16 colours), paint in five colours 0.03 to 0.95, and up to 0.98 if lighter paint lies on what is lighter.
+_LEAST_REST, _BESIDE, _TONE_STEP, _MOST_TONE_STEP, _SAME_SIDE = 0.1, 4, 3.0, 20.0, 0.97
 _LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
 
 
@@ -91,6 +105,80 @@ def has_few_levels(key: Plane, lightness: Plane, known: Mask) -> bool:
     own, plate = _steps(key), _steps(lightness)
     counted = known & (key > key[known].min() + _CLIPPED) & (key < key[known].max() - _CLIPPED) & (plate > _PLATE_STEP)
     return bool(counted.any() and (own[counted] < _FLAT_STEP).mean() > _FEW_LEVELS)
+
+
+def find_grey_paint(lab: Image, lightness: Plane, known: Mask) -> Mask:
+    """Return where a keyframe is filled with grey, black or white that shows nothing of the plate, shape (H, W), bool.
+
+    Its lightness says nothing of light and place, as that of any flat paint does.
+
+    Args:
+        lab: The keyframe in CIELAB, shape (H, W, 3).
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Where its colour is known, shape (H, W), bool.
+    """
+    flat = known & _is_even(lab) & (np.hypot(lab[..., 1], lab[..., 2]) < _GREY)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(flat.astype(np.uint8), connectivity=4)
+    sizes = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+    smooth = cv2.GaussianBlur(lightness, (0, 0), _GRAIN_SIGMA)
+    own = np.ascontiguousarray(lab[..., 0])
+    alike, product, *moments = (
+        np.bincount(labels.ravel(), values.ravel().astype(np.float64), count) / sizes
+        for values in (np.abs(own - lightness) < _SAME, own * smooth, own, own * own, smooth, smooth * smooth)
+    )
+    own_mean, own_square, mean, square = moments
+    own_deviation = np.sqrt(np.maximum(own_square - own_mean**2, 0))
+    shades = np.sqrt(np.maximum(square - mean**2, 0))
+    follows = product - own_mean * mean > _FOLLOWS * np.maximum(own_deviation, _STILL_EVEN) * shades
+    is_paint = (sizes >= _LEAST_PAINT * flat.size) & (own_deviation <= _EVEN) & (shades > _SHADED)
+    is_paint &= (alike <= _MOST_ALIKE) & ~follows
+    is_paint[0] = False
+    if not is_paint.any():
+        return np.zeros_like(known)
+    colors = np.stack([np.bincount(labels.ravel(), plane.ravel(), count) / sizes for plane in cv2.split(lab)], -1)
+    paint = is_paint[labels]
+    for color in np.unique(np.round(colors[is_paint]), axis=0):  # the same grey in areas that are small or narrow
+        paint |= np.abs(lab - color.astype(np.float32)).max(axis=-1) <= _ALIKE
+    near = cv2.dilate(paint.astype(np.uint8), np.ones((_PAINT_EDGE_PX, _PAINT_EDGE_PX), np.uint8))
+    return np.asarray(known & (near > 0))
+
+
+def is_posterised(lab: Image, lightness: Plane, known: Mask, areas: Mask | None = None) -> bool:
+    """Return whether what looks like flat paint is the plate's own shades in few tones.
+
+    A border between two tones lies where the plate gets lighter or darker, and the lighter tone is on its lighter side.
+    Borders of paint lie at objects, whose colours are lighter or darker as the artist likes.
+
+    Args:
+        lab: The keyframe in CIELAB, shape (H, W, 3).
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Where its colour is known, shape (H, W), bool.
+        areas: Where it looks like paint, shape (H, W), bool; None for everywhere.
+    """
+    key = np.ascontiguousarray(lab[..., 0])
+    rest = known if areas is None else known & ~areas
+    if rest.sum() > _LEAST_REST * known.sum() and not has_few_levels(key, lightness, rest):
+        return False
+    even = _is_even(lab) & known
+    agreed = total = 0.0
+    for axis in (0, 1):
+        here, there = ((slice(None),) * axis + (end,) for end in (slice(None, -_BESIDE), slice(_BESIDE, None)))
+        own, plate = key[there] - key[here], lightness[there] - lightness[here]
+        counted = (even[here] | even[there]) & known[here] & known[there]
+        counted &= (np.abs(own) > _TONE_STEP) & (np.abs(plate) > _PLATE_STEP)
+        if areas is not None:
+            counted &= areas[here] | areas[there]
+        weight = np.minimum(np.abs(own), _MOST_TONE_STEP)[counted]
+        agreed += float(weight[(own * plate)[counted] > 0].sum())
+        total += float(weight.sum())
+    return total > 0 and agreed >= _SAME_SIDE * total
+
+
+def _is_even(lab: Image) -> Mask:
+    """Return where a picture is of one colour over 3 x 3 pixels, shape (H, W)."""
+    kernel = np.ones((3, 3), np.uint8)
+    changes = [cv2.dilate(plane, kernel) - cv2.erode(plane, kernel) for plane in cv2.split(lab)]
+    return np.asarray(np.maximum.reduce(changes) <= _EVEN_STEP, bool)
 
 
 def _steps(picture: Plane) -> Plane:

@@ -18,12 +18,19 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.alignment import Alignment, affine_misfit
 from stcolor_core.method.registration.channels import find_channel_order, find_slipped_channels
 from stcolor_core.method.registration.color_place import find_color_place
 from stcolor_core.method.registration.coordinates import without_clipped
 from stcolor_core.method.registration.crop import Place, find_bars, find_place
-from stcolor_core.method.registration.exactness import has_few_levels, has_texture, is_damaged, is_exact
+from stcolor_core.method.registration.exactness import (
+    find_grey_paint,
+    has_few_levels,
+    has_texture,
+    is_damaged,
+    is_exact,
+    is_posterised,
+)
 from stcolor_core.method.registration.fitting import find_frame, fit, lightness_of_keyframe
 from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone
@@ -35,6 +42,7 @@ CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 REACH = 5  # frames on either side that a keyframe is compared with
 
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
+_LEAST_TOLD = 0.05  # of what is known, that is not clipped; fewer pixels do not tell in which light it is
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is named as one without colour
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
@@ -67,6 +75,8 @@ class Registration:
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
         by_color: Whether its luminance lies where it belongs, so that frame and alignment are those of its colours.
+        beside: Share of the picture in which its colours lie beside the plate's edges, if that is only a part; 0 for
+            none.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
@@ -80,6 +90,7 @@ class Registration:
     certainty: Plane | None = None
     unused: float = 0.0
     by_color: bool = False
+    beside: float = 0.0
     place: Place | None = None
     few_levels: bool = False
     bars: Mask | None = None
@@ -150,6 +161,10 @@ class Registration:
                 f"its colours fit frame {self.frame}, and are used there"
                 if self.by_color
                 else f"looks like frame {self.frame} and is used as its colour"
+            ]
+        elif self.beside:
+            parts += [
+                f"in {100 * self.beside:.0f} % of it its colours lie beside the plate's edges, and count less there"
             ]
         elif self.by_color and self.alignment is None:
             parts += ["its colours do not follow the plate's edges, and count less"]
@@ -250,8 +265,21 @@ def _register(given: _Keyframe) -> Registration:
         return _with_colors_in_place(given, Registration(frame))
     told = without_clipped(lab, lightness, counted)  # what is clipped tells nothing of light and place
     clipped = counted & ~told if told is not counted else None
-    if clipped is not None and is_exact(key, lightness, told):
+    if clipped is not None and told.any() and is_exact(key, lightness, told):
         return _with_colors_in_place(given, Registration(frame))
+    grey = find_grey_paint(lab, lightness, counted)
+    if has_few_levels(key, lightness, counted) and is_posterised(lab, lightness, counted, grey if grey.any() else None):
+        return _judge(lab, known, lightness, Registration(frame, few_levels=True, clean=True), misfit=0.0)
+    if grey.any():
+        told = told & ~grey
+        given = given._replace(known=counted & ~grey)
+        if told.sum() < _LEAST_KNOWN * counted.sum() or is_exact(key, lightness, told):
+            return Registration(frame)  # whose colours were painted where they are
+        clipped = counted & ~told
+    elif told.sum() < _LEAST_TOLD * counted.sum():
+        if _shows(key, lightness, known, counted):
+            return _with_colors_in_place(given, Registration(frame))
+        told, clipped = counted, None
     counted, compared = told, known if clipped is None else told
     if not has_texture(lightness, counted):
         return Registration(frame)  # nothing tells where it belongs
@@ -268,6 +296,10 @@ def _register(given: _Keyframe) -> Registration:
     others = tuple(others)  # only now, as the frames are read for it
     given = given._replace(others=others)  # an iterator yields them once
     shown, misfit = find_frame(key, compared, frame=frame, others=others, lightness_of=lightness_of)
+    if (
+        clipped is not None and not grey.any() and (shown != frame or misfit > _STRANGER)
+    ):  # what is left may be too little to tell
+        shown, misfit = find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if shown == frame and misfit <= _STRANGER and (slipped := find_slipped_channels(lab, lightness, counted)):
         return _judge(lab, known, lightness, Registration(frame, tones=(slipped,)), misfit, clipped)
     place = None
@@ -288,6 +320,20 @@ def _register(given: _Keyframe) -> Registration:
         return replace(found, place=place)
     is_in_place = shown == frame and found.alignment is None and not few
     return _with_colors_in_place(given, found) if is_in_place else found
+
+
+def _shows(key: Plane, lightness: Plane, known: Mask | None, counted: Mask) -> bool:
+    """Return whether a keyframe, nearly all of which is clipped, shows the plate's frame, whose light it has then.
+
+    Args:
+        key: Its L*, shape (H, W), 0..100.
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Where its colour is known, shape (H, W), bool; None for everywhere.
+        counted: The same mask, never None.
+    """
+    if not has_texture(lightness, counted) or not has_texture(key, counted) or has_few_levels(key, lightness, counted):
+        return False
+    return affine_misfit(lightness, key, known) <= _STRANGER
 
 
 def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration:
@@ -314,7 +360,7 @@ def _with_colors_in_place(given: _Keyframe, found: Registration) -> Registration
         certainty = np.clip(lies.alignment.sample(certainty), 0, 1)
     if lies.certainty is not None:
         certainty = lies.certainty if certainty is None else np.minimum(certainty, lies.certainty)
-    return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True)
+    return replace(found, alignment=lies.alignment, certainty=certainty, by_color=True, beside=lies.beside)
 
 
 def _judge(
@@ -331,7 +377,7 @@ def _judge(
     as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
     own = lightness_of_keyframe(as_sharp.apply(lab, known, lightness)[0])  # a blur would hide grain
     told = counted if clipped is None else counted & ~clipped
-    mended = replace(found, clean=is_damaged(own, lightness, told))
+    mended = replace(found, clean=found.clean or is_damaged(own, lightness, told))
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
         return mended
     apart = np.abs(lightness_of_keyframe(registered) - lightness)

@@ -133,6 +133,38 @@ def test_noise_is_not_moved_but_told(seed: int) -> None:
         assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
+def large_picture(seed: int) -> Image:
+    """A picture of as many pixels as keyframes have at working size."""
+    rng = np.random.default_rng(seed)
+    lab = np.full((216, 384, 3), (50, 4, -6), np.float32)
+    for _ in range(60):
+        centre = (int(rng.integers(0, 384)), int(rng.integers(0, 216)))
+        color = [float(value) for value in (*rng.uniform(15, 90, 1), *rng.uniform(-30, 30, 2))]
+        cv2.circle(lab, centre, int(rng.integers(8, 36)), color, -1)
+    lab = cv2.GaussianBlur(lab, (0, 0), 0.8)
+    lab[..., 0] += rng.normal(0, 0.7, lab.shape[:2])
+    return np.asarray(lab, np.float32)
+
+
+@pytest.mark.parametrize(("seed", "columns"), [(0, 22), (9, 22), (10, 28), (10, 34)])
+def test_colours_of_another_picture_some_of_which_fit_are_told(seed: int, columns: int) -> None:
+    """As where another frame or the mirrored one has some edges in the same places."""
+    true = large_picture(seed)
+    lightness = np.ascontiguousarray(true[..., 0])
+    other = large_picture(seed + 50)[..., 1:]
+    other[:, :columns] = true[:, :columns, 1:]
+
+    def register_colors(ab: Chroma) -> Registration:
+        lab = np.dstack([lightness, ab]).astype(np.float32)
+        return find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
+
+    found = register_colors(other)
+    assert found.alignment is None and found.certainty is not None
+    assert "do not follow the plate's edges" in found.describe(3, lines=216)
+    for sigma in (0.5, 4, 8):  # of which little is beyond chance at the full size
+        assert register_colors(cv2.GaussianBlur(true[..., 1:], (0, 0), sigma)) == Registration(3)
+
+
 def in_file(codes: Image) -> Image:
     """A keyframe, given in sRGB, as a file of 8 bits holds it, in CIELAB."""
     return np.asarray(linear_to_lab(srgb_decode(np.rint(np.clip(codes, 0, 1) * 255) / np.float32(255))), np.float32)
@@ -229,6 +261,24 @@ def test_where_only_half_of_the_picture_slipped_nothing_is_moved() -> None:
         ab = true.copy()
         ab[:, : WIDTH // 2] = np.roll(true, step, axis=axis)[:, : WIDTH // 2]
         assert register(lightness, ab, 3).alignment is None
+
+
+@pytest.mark.parametrize("length", [3, 6])
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_the_half_of_a_picture_whose_colours_slipped_counts_less(side: str, length: int) -> None:
+    lightness, true = PAN[3]
+    half = {"left": np.s_[:, : WIDTH // 2], "right": np.s_[:, WIDTH // 2 :]}
+    half |= {"top": np.s_[: HEIGHT // 2], "bottom": np.s_[HEIGHT // 2 :]}
+    ab = true.copy()
+    ab[half[side]] = np.roll(true, length, axis=0)[half[side]]
+    found = register(lightness, ab, 3)
+    assert found.frame == 3 and found.alignment is None and found.beside == 0.5
+    assert "in 50 % of it its colours lie beside the plate's edges" in found.describe(3, lines=HEIGHT)
+    assert found.certainty is not None
+    slipped = np.zeros(lightness.shape, bool)
+    slipped[half[side]] = True
+    assert found.certainty[slipped].max() < 1 and found.certainty[~slipped].min() == 1
+    assert found.certainty[slipped].mean() < 0.9
 
 
 @pytest.mark.parametrize("sigma", [10, 30])
@@ -405,8 +455,8 @@ def test_another_picture_over_another_lightness_is_told(kept: str, seed: int) ->
     assert "do not follow the plate's edges" in found.describe(3, lines=HEIGHT)
 
 
-@pytest.mark.parametrize("chroma", [2.0, 3.0])
-@pytest.mark.parametrize("seed", range(3, 7))
+@pytest.mark.parametrize("chroma", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize("seed", range(3, 9))
 def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, chroma: float) -> None:
     """Neon colours, which a file cuts off: no other light, place or number of colours, and nothing to clean."""
     lightness, ab = picture(seed)
@@ -414,6 +464,16 @@ def test_what_clipping_does_to_luminance_is_taken_for_nothing_else(seed: int, ch
     assert not is_exact(lab[..., 0], lightness, np.ones(lightness.shape, bool))  # by its luminance
     found = find_registration(lab, None, frame=3, others=[], lightness_of=lambda _: lightness)
     assert found == Registration(3)
+
+
+def test_neon_colours_of_which_hardly_anything_is_not_clipped_are_in_no_other_light() -> None:
+    """As under water, where red is black all over once the saturation is raised."""
+    lightness, ab = PAN[3]
+    lab = saved(lightness, 0.3 * ab + np.float32([-75, -15]))
+    assert (lab_to_srgb(lab)[..., 0] < 0.002).mean() > 0.99 and np.abs(lab[..., 0] - lightness).mean() > 3
+    assert register_picture(lab) == Registration(3)
+    other = saved(picture(20)[0], 0.3 * ab + np.float32([-75, -15]))  # is none of the plate's frames all the same
+    assert register_picture(other).frame is None
 
 
 def test_neon_colours_in_another_light_are_relit_by_what_is_not_clipped() -> None:

@@ -71,6 +71,13 @@ def test_channels_in_order_and_on_each_other_are_left(change: object) -> None:
     assert find_slipped_channels(lab, LIGHTNESS, ALL) is None
 
 
+@pytest.mark.parametrize("levels", [4, 6])
+def test_a_picture_of_few_levels_is_in_no_other_light_or_place(levels: int) -> None:
+    few = find(np.rint((levels - 1) * PICTURE) / (levels - 1))
+    assert few.few_levels and not few.tones and few.alignment is None
+    assert few.certainty is not None and np.ptp(few.certainty) < 0.1 and 0.3 < few.certainty.mean() < 0.9
+
+
 def test_a_picture_of_few_levels_says_so_and_is_less_certain() -> None:
     few = np.rint(3 * PICTURE) / 3
     found = find(few)

@@ -12,6 +12,7 @@ from scenes import crossing, pan, texture
 from stcolor_core.images.color import lab_to_srgb, linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.method.registration import Registration, describe_moves, find_neighbours, find_registration
 from stcolor_core.method.registration.alignment import Alignment
+from stcolor_core.method.registration.exactness import find_grey_paint
 
 SCENE = pan(12, height=108, width=192, step=2)
 FRAME = 5
@@ -164,6 +165,47 @@ def test_a_painted_object_of_other_lightness_keeps_its_colour() -> None:
     registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
     assert known is None
     np.testing.assert_array_equal(registered[..., 1:], lab[..., 1:])
+
+
+def filled(areas: list[tuple[int, int, int, int]], greys: list[float]) -> np.ndarray:
+    """The keyframe, with boxes of it (top, left, height, width) filled with a grey each."""
+    lab = keyframe()
+    for (top, left, height, width), grey in zip(areas, greys, strict=True):
+        lab[top : top + height, left : left + width] = (grey, 1, -1)
+    return lab
+
+
+BOXES = [(10, 20, 60, 50), (30, 90, 50, 60), (70, 30, 30, 90)]
+
+
+@pytest.mark.parametrize("greys", [[4, 4, 4], [20, 50, 80], [95, 5, 60]])
+def test_objects_painted_grey_tell_nothing_of_light_and_place(greys: list[float]) -> None:
+    assert find(filled(BOXES, greys)) == Registration(FRAME)
+
+
+def test_a_keyframe_filled_with_greys_all_over_is_used_as_it_is() -> None:
+    bands = [(0, 0, 60, 100), (0, 100, 40, 92), (40, 100, 68, 92), (60, 0, 48, 100)]
+    assert find(filled(bands, [10, 80, 35, 60])) == Registration(FRAME)
+
+
+def test_beside_grey_paint_the_rest_tells_the_place_and_the_light() -> None:
+    lab = filled(BOXES[:1], [30])
+    moved = find(shift(lab, 3.0, -2.0))
+    assert moved.alignment is not None and moved.alignment.shift == pytest.approx(np.hypot(3, 2), abs=0.3)
+    assert moved.alignment.bend < 0.5 and moved.unused < 0.02 and not moved.few_levels
+    darker = linear_to_lab(srgb_decode(lab_to_srgb(lab) ** np.float32(1.5))).astype(np.float32)
+    relit = find(darker)
+    assert relit.alignment is None and "its tone curve matched" in relit.describe(FRAME, lines=108)
+
+
+@pytest.mark.parametrize("levels", [3, 4, 5])
+def test_shades_in_few_tones_are_no_grey_paint(levels: int) -> None:
+    grey = lab_to_srgb(keyframe() * np.array([1, 0.3, 0.3], np.float32))
+    lab = linear_to_lab(srgb_decode(np.rint(grey * (levels - 1)) / (levels - 1))).astype(np.float32)
+    assert find_grey_paint(lab, SCENE.lightnesses[FRAME], np.ones(lab.shape[:2], bool)).mean() > 0.1
+    found = find(lab)
+    assert found.few_levels and found.alignment is None and not found.tones
+    assert found.certainty is not None and found.certainty.mean() < 0.9
 
 
 def test_colour_that_keeps_another_luma_than_the_plates_is_left_alone() -> None:
