@@ -76,7 +76,7 @@ class Reference:
         alpha: "auto" if the picture's alpha says where it counts as well, unless it is 0 or 1 everywhere; "ignore" if
             it does not.
         patch: Whether the reference is a patch. None decides by how much of the frame it covers
-            (docs/keyframes.md, "Patches").
+            (docs/patches.md).
         movie_frame: The frame of a movie to take, by the movie's own numbers: those of its timecode, or from 1. None
             for the one that has the plate frame's number.
     """
