@@ -11,12 +11,8 @@ from stcolor_core.method.registration.patches import (
     find_patch_place,
     match_tone,
 )
-from stcolor_core.method.registration.registration import (
-    CLEANED,
-    Registration,
-    find_neighbours,
-    find_registration,
-)
+from stcolor_core.method.registration.registration import CLEANED, Registration
+from stcolor_core.method.registration.search import find_neighbours, find_registration
 from stcolor_core.method.registration.wording import describe_moves
 
 __all__ = [
