@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from stcolor_core.arrays import Image, Mask, Plane
@@ -46,6 +47,7 @@ __all__ = ["FittedPatches", "FittedReference", "FittedReferences"]
 
 _ALL_PAINT = 0.9  # of a patch: what else it shows tells its place better than its outline
 _IN_GAMUT = 0.99  # of a keyframe: less is of a wider gamut, which its other colours keep on other frames too
+_SOLID = 0.9  # of a patch's largest weight, from which its colour is paint alone
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 
 
@@ -213,7 +215,7 @@ class FittedReferences:
         if (flat := self._paint_on_plate(color, light, frame)) is not None:
             done.append(PAINTED_FLAT)
             if picture.placement is None and (shift := self._find_paint_shift(flat, color, frame)) is not None:
-                moved = _moved(color, light, shift.at(self._plate.size))
+                moved = _moved_paint(color, light, shift.at(self._plate.size))
                 if (there := self._paint_on_plate(*moved, frame)) is not None:
                     done.append(f"{describe_moves(shift, self._plate.size[0])} to fit the edges of what it covers")
                     flat, color = there, moved[0]
@@ -334,6 +336,25 @@ def _moved(color: KnownColor, light: Plane, alignment: Alignment) -> tuple[Known
     """Return the colour of a patch and its L* where an alignment of the plate's size puts it."""
     both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(alignment.sample)
     return color.moved(alignment.sample), np.ascontiguousarray(both.ab[..., 0])
+
+
+def _moved_paint(color: KnownColor, light: Plane, shift: Alignment) -> tuple[KnownColor, Plane]:
+    """Return the colour of a patch of flat paint and its L* at another place; only its cover is interpolated."""
+    assert color.weight is not None
+    lab = np.dstack([light, color.ab])
+    solid = color.weight >= max(_SOLID * float(color.weight.max()), COVERED)
+    _, labels = cv2.distanceTransformWithLabels(
+        (~solid).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros(int(labels.max()) + 1, np.intp)  # a label is a solid pixel's
+    nearest[labels[solid]] = np.flatnonzero(solid)
+    paint = lab.reshape(-1, 3)[nearest[labels]]
+    whole = np.rint(shift.matrix).astype(np.float64)  # px
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    there = cv2.warpAffine(paint, whole, light.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return replace(color.moved(shift.sample), ab=np.ascontiguousarray(there[..., 1:])), np.ascontiguousarray(
+        there[..., 0]
+    )
 
 
 def _colors_of(lab: Image, like: KnownColor) -> tuple[KnownColor, Plane]:

@@ -601,15 +601,20 @@ def test_flat_paint_stays_within_the_gamut_on_the_frames_that_it_is_carried_to(
         assert rgb[of_paint].min() > -2e-3, frame
 
 
+@pytest.mark.parametrize("color", ["#e03090", "#00ff00", "#ff00cc"])
 def test_flat_paint_some_pixels_beside_its_object_is_moved_onto_it_and_the_artist_is_told(
-    shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str], color: str
 ) -> None:
     mask, path = shot.scene.masks[AT][0], tmp_path / "flat.png"
     beside = np.roll(mask, (2, 3), axis=(0, 1))
-    pink = np.broadcast_to(np.array([0x90, 0x30, 0xE0], np.uint8), (*mask.shape, 3))
+    own = np.array([int(color[at : at + 2], 16) for at in (5, 3, 1)], np.uint8)
+    paint = np.broadcast_to(own, (*mask.shape, 3))
     for cover, told in ((mask, False), (beside, True)):
-        cv2.imwrite(str(path), np.dstack([pink, 255 * cover.astype(np.uint8)]))
+        cv2.imwrite(str(path), np.dstack([paint, 255 * cover.astype(np.uint8)]))
         assert shot.colorize(*OPTIONS, "--only", str(FIRST + AT), "--reference", f"{FIRST + AT}={path}") == 0
         assert ("to fit the edges of what it covers" in capsys.readouterr().err) == told
-        of_patch = channels(shot.output(FIRST + AT))["rc_source.ref"] == FIRST + AT
+        written = channels(shot.output(FIRST + AT))
+        of_patch = written["rc_source.ref"] == FIRST + AT
         assert (of_patch != mask).sum() <= 8
+        rgb = np.dstack([written[name] for name in "RGB"])[of_patch]
+        assert rgb.min() > -4e-3 and rgb.max() < 1.1

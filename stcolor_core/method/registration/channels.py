@@ -28,6 +28,8 @@ _SIGMAS = (0.0, 1.0, 3.0)  # px of a mean around each pixel, in which compressio
 # Of the difference of L*, the most that is left, and the least that is gained: channels that are found to lie apart are
 # proof by themselves, and compression of what lay apart leaves more than that of a good picture.
 _EXPLAINS, _LEAST_GAIN = 0.75, 0.3
+# Length of the mean a*, b* of pictures of one hue, as a share of the mean chroma: sepia has 0.99 and more, and of 61
+_ONE_HUE = 0.985  # clips all but one have 0.983 at most
 _MOST_MISFIT = 0.5  # of a channel that can be told where it lies; a channel that is flat has more
 
 
@@ -107,7 +109,7 @@ def find_channel_order(lab: Image, plate: Plane, known: Mask) -> ChannelOrder | 
         before, *left = differences_of(differences, known, sigma)
         best = min(range(len(others)), key=lambda index: left[index])
         if explains(left[best], before):
-            return others[best]
+            return None if _are_of_one_hue(lab, known) else others[best]
     return None
 
 
@@ -137,6 +139,12 @@ def find_slipped_channels(lab: Image, plate: Plane, known: Mask) -> SlippedChann
         if explains(left, before) or left[0] <= min(_EXPLAINS * before[0], before[0] - _LEAST_GAIN):
             return slipped
     return None
+
+
+def _are_of_one_hue(lab: Image, known: Mask) -> bool:
+    """Return whether nearly all colours have one hue, as in sepia: then another order is only more or less light."""
+    ab = lab[known][:, 1:].astype(np.float64)
+    return float(np.linalg.norm(ab.sum(axis=0))) > _ONE_HUE * float(np.linalg.norm(ab, axis=1).sum())
 
 
 def _codes(lab: Image) -> NDArray[np.float32]:

@@ -60,6 +60,7 @@ _WORTH = 0.05  # of the fit, what single tiles gain if each is shifted, from whi
 _STANDS_OUT = 1.5  # deviations by chance, that a new place's fit is above all others: a mirrored picture had 1.4
 _AGREED, _CLEARLY_AGREED = 0.5, 0.7  # of the root mean square of what the tiles gain by a map: their mean, at least
 _OF_A_HALF = 6.5  # deviations of chance by which those of a half fit its new place: 7 and more; true under grain 4.9
+_GAIN_OF_A_HALF = 0.055  # of the correlation, by which the new place is better: true coarse colours gain 0.041
 _WORSE = 0.75  # of the correlation of the other half, that of one that may have slipped
 _SOFT = 0.5  # likeness of edges some pixels apart, of soft colours, of which no half is told to have slipped
 _IN_EACH_HALF = 0.1  # of what all of the picture's colour edges gain, that those of each half do; but for one with few
@@ -292,7 +293,7 @@ def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> 
         there, own = within(found.alignment.sample(within(colors, part)), covered), within(target, covered)
         fit, spread, _ = fit_beyond_chance(there, own)
         gain = correlate(own, there) - found.own_fit
-        if fit > _OF_A_HALF * spread and (best is None or gain > best[0]):
+        if fit > _OF_A_HALF * spread and gain > (_GAIN_OF_A_HALF if best is None else best[0]):
             best = gain, np.asarray(part)
     return None if best is None else best[1]
 

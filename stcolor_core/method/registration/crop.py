@@ -34,6 +34,7 @@ _AS_GOOD = 0.03  # misfit by which a place may be worse if the picture's pixels 
 _UNSCALED_LINES = 540  # height of the frame at which such a place is sought
 _ROUNDS = 2
 _LEAST_BAR = 0.01  # of the picture: bars that lie on the frame
+_WIDEST_BAR, _MOST_BARS = 0.4, 0.8  # of a side, and of the picture; more is grey paint
 _BAR_CHROMA = 3.0
 _BAR_LEVEL, _BAR_APART = 1.0, 5.0  # L*: the most that rows of a bar differ by, and the least from the frame
 _BAR_STEP = 3.0  # L*: the least that a picture differs from a bar beside it; an even edge fades or goes on
@@ -164,13 +165,14 @@ def find_bars(source: Plane, target: Plane, chroma: Plane) -> Mask | None:
     for turns in range(4):  # the upper edge of the picture, then of the picture turned by 90 degrees, ...
         own, shown, color, turned = (np.rot90(plane, turns) for plane in (source, target, chroma, bars))
         rows = _bar_rows(own)
-        if not rows or color[:rows].mean() > _BAR_CHROMA or not _ends_in_a_step(own, rows):
+        is_wide = rows > _WIDEST_BAR * len(own)
+        if not rows or is_wide or color[:rows].mean() > _BAR_CHROMA or not _ends_in_a_step(own, rows):
             continue
         apart = np.abs(own[:rows] - shown[:rows])
         apart = apart[np.isfinite(apart)]
         if apart.size >= _LEAST_BAR * source.size and apart.mean() >= _BAR_APART:  # else it is a sky, or off the frame
             turned[: rows + 1] = True  # `rot90` returns a view
-    return bars if bars.any() and not bars.all() else None
+    return bars if 0 < bars.mean() <= _MOST_BARS else None
 
 
 def _bar_rows(picture: Plane) -> int:

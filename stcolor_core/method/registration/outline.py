@@ -55,6 +55,8 @@ def find_outline_shift(weight: Plane, lightness: Plane, *, reach: float) -> Alig
     best, still = slopes[row, column], slopes[middle, middle]
     if np.hypot(column - middle, row - middle) <= _SHORTEST or best < _LEAST_SLOPE:
         return None
+    if max(abs(column - middle), abs(row - middle)) == middle:
+        return None  # it may go on farther
     if best < _BETTER * still or best < _CLEARER * slopes[elsewhere].max():
         return None
     down = row - middle + _vertex(slopes[:, column], int(row))

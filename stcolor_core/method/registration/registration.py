@@ -20,6 +20,7 @@ CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _FITTED = 1.02  # scale of a picture that was fitted between bars
+_MOSTLY_GREY = 0.5  # of it: a large part is told, as it may be a mistake
 _NEARLY_ALL = 0.995  # of the frame
 
 
@@ -39,6 +40,7 @@ class Registration:
         beside: Share of the picture in which its colours lie beside the plate's edges, if that is only a part; 0 for
             none.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
+        grey: Share of its known part that is filled with grey, black or white, which tells nothing of the plate, 0..1.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
     """
@@ -53,6 +55,7 @@ class Registration:
     by_color: bool = False
     beside: float = 0.0
     place: Place | None = None
+    grey: float = 0.0
     few_levels: bool = False
     bars: Mask | None = None
 
@@ -150,6 +153,8 @@ class Registration:
             parts.append(enumerate_parts(tones))
         if self.bars is not None and not self._between_bars:
             parts.append("its bars are left out")
+        if self.grey >= _MOSTLY_GREY:
+            parts.append(f"{100 * self.grey:.0f} % of it is filled with grey, black or white, and used so")
         if self.few_levels:
             parts.append("was reduced to few colours, and counts less")
         if parts and self.unused >= 0.005:

@@ -129,7 +129,10 @@ def _register(given: _Keyframe) -> Registration:
     if counted.mean() < _LEAST_KNOWN:
         return Registration(given.frame)
     told = _find_told(given, lightness, counted)
-    return told if isinstance(told, Registration) else _fit_to_plate(given, lightness, told)
+    if isinstance(told, Registration):
+        return told
+    found = _fit_to_plate(given, lightness, told)
+    return found if told.grey is None else replace(found, grey=_share(told.grey, counted))
 
 
 def _find_told(given: _Keyframe, lightness: Plane, counted: Mask) -> _Told | Registration:
@@ -154,7 +157,7 @@ def _find_told(given: _Keyframe, lightness: Plane, counted: Mask) -> _Told | Reg
     if has_grey:
         told = told & ~grey
         if told.sum() < _LEAST_KNOWN * counted.sum() or is_exact(key, lightness, told):
-            return Registration(frame)  # whose colours were painted where they are
+            return Registration(frame, grey=_share(grey, counted))  # whose colours were painted where they are
         return _Told(told, counted & ~told, grey)
     if told.sum() >= _LEAST_TOLD * counted.sum():
         return _Told(told, left_out)
@@ -209,6 +212,10 @@ def _fit_to_plate(given: _Keyframe, lightness: Plane, what: _Told) -> Registrati
         return replace(found, place=place)
     is_in_place = shown == frame and found.alignment is None and not few
     return _with_colors_in_place(given, found) if is_in_place else found
+
+
+def _share(part: Mask, counted: Mask) -> float:
+    return float((part & counted).sum() / counted.sum())
 
 
 def _without(grey: Mask, known: Mask | None) -> Mask:

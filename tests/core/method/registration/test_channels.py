@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import painted
 
-from stcolor_core.images.color import linear_to_lab, srgb_decode
+from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.method.registration import Registration, find_registration
 from stcolor_core.method.registration.channels import find_channel_order, find_slipped_channels
 
@@ -50,6 +50,18 @@ def test_channels_in_another_order_are_put_right(order: tuple[int, int, int], na
     assert f"in the order {name}" in found.describe(5, lines=HEIGHT)
     assert error(found, given) < 0.01
     assert found.certainty is not None and found.certainty.min() > 0.99
+
+
+@pytest.mark.parametrize("gain", [0.8, 1.1, 1.25])
+@pytest.mark.parametrize("tint", [(0.75, 0.6, 0.42), (0.5, 0.55, 0.7)], ids=["sepia", "blue"])
+def test_a_picture_of_one_hue_that_is_lighter_or_darker_keeps_the_order_of_its_channels(
+    tint: tuple[float, float, float], gain: float
+) -> None:
+    light = srgb_decode(PICTURE @ np.float32([0.3, 0.5, 0.2]))[..., None] * srgb_decode(np.array(tint))
+    luminance = light @ np.array([0.2126, 0.7152, 0.0722])
+    scaled = light * ((luminance_of(LIGHTNESS) / luminance)[..., None])  # as light as the plate
+    given = srgb_encode(np.clip(gain * scaled, 0, 1))
+    assert find_channel_order(lab_of(given), LIGHTNESS, ALL) is None
 
 
 @pytest.mark.parametrize(("channel", "x", "y"), [(0, 3, 0), (1, -2, 1.5), (0, -1.3, 2.2)])

@@ -47,6 +47,11 @@ def test_paint_on_its_object_stays_though_it_is_soft_or_a_little_large_or_small(
         assert find_outline_shift(np.asarray(cover, np.float32), plate(), reach=REACH) is None
 
 
+def test_paint_that_lies_farther_off_than_it_may_be_moved_stays() -> None:
+    for right in (12.6, 14, 16):
+        assert find_outline_shift(thing(right=right), plate(), reach=REACH) is None
+
+
 def test_what_follows_no_edges_stays() -> None:
     box, whole = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
     box[20:60, 40:150] = 1

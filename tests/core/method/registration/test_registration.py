@@ -180,12 +180,28 @@ BOXES = [(10, 20, 60, 50), (30, 90, 50, 60), (70, 30, 30, 90)]
 
 @pytest.mark.parametrize("greys", [[4, 4, 4], [20, 50, 80], [95, 5, 60]])
 def test_objects_painted_grey_tell_nothing_of_light_and_place(greys: list[float]) -> None:
-    assert find(filled(BOXES, greys)) == Registration(FRAME)
+    found = find(filled(BOXES, greys))
+    assert found == Registration(FRAME, grey=found.grey) and 0.2 < found.grey < 0.5
+    assert not found.describe(FRAME, lines=108)
 
 
 def test_a_keyframe_filled_with_greys_all_over_is_used_as_it_is() -> None:
     bands = [(0, 0, 60, 100), (0, 100, 40, 92), (40, 100, 68, 92), (60, 0, 48, 100)]
-    assert find(filled(bands, [10, 80, 35, 60])) == Registration(FRAME)
+    found = find(filled(bands, [10, 80, 35, 60]))
+    assert found == Registration(FRAME, grey=1.0)
+    assert found.describe(FRAME, lines=108) == "100 % of it is filled with grey, black or white, and used so"
+
+
+@pytest.mark.parametrize("grey", [3, 97])
+def test_grey_paint_around_a_small_picture_is_no_bar_of_a_film_format(grey: float) -> None:
+    lab = keyframe()
+    filled_in = np.full_like(lab, (grey, 0, 0))
+    filled_in[36:72, 64:128] = lab[36:72, 64:128]
+    found = find(filled_in)
+    assert found.bars is None and found.alignment is None and found.grey > 0.8
+    side = np.full_like(lab, (grey, 0, 0))
+    side[:, 120:] = lab[:, 120:]
+    assert find(side).bars is None
 
 
 def test_beside_grey_paint_the_rest_tells_the_place_and_the_light() -> None:
