@@ -27,6 +27,7 @@ _INSIDE, _GAP = 4, 24  # px at 216 lines: how far within a patch it is met for s
 _RIM, _RIM_SHARE = 3, 0.125  # px at 216 lines, and share of the root of a patch's area: how deep a rim is at most
 _REMAINS, _VISIBLE = 0.2, 0.5  # of an object, if the rest is overruled; and of what is left, so that it is no remains
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
+_UNKNOWN = 0.1  # confidence of the whole keyframes' colour below which they know nothing of a pixel
 _LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
 _SAME = 10.0  # distance in a* and b* up to which a patch and the colour below it are about the same
 _DOUBTED, _TRUSTED = 0.2, 0.5  # confidence below which a patch's colour is not used, and from which it is used fully
@@ -46,6 +47,7 @@ class PatchColor:
         reach: How far the patch covers each pixel, shape (h, w), 0..1.
         claim: How far the patch covers each pixel if the whole keyframes' colour is less certain, shape (h, w), 0..1.
         in_gamut: Where its colour, which Rec.709 could show on its own frame, is to stay so here, shape (h, w), bool.
+        gaps: From `find_gaps`: what it claims whatever its confidence where whole keyframes know nothing, shape (h, w).
         yielding: How far it gives way to a whole keyframe that is near, where that one's colour is certain, 0..1.
         share: Temporal weight of the whole keyframe that ends the walk, 0..1; 0 if none does.
     """
@@ -59,6 +61,7 @@ class PatchColor:
     reach: Plane
     claim: Plane
     in_gamut: Mask
+    gaps: Mask
     yielding: float = 0.0
     share: float = 0.0
 
@@ -92,23 +95,23 @@ def cut_to_reach(
         reach: How far the patch covers each pixel by tracking, shape (H, W), 0..1. It is lowered where the colour is
             doubtful.
         claim: As in `PatchColor`.
-        gaps: From `find_gaps`: what the patch claims whatever its confidence; None for nowhere.
+        gaps: As in `PatchColor`; None for nowhere.
         in_gamut: As in `PatchColor`; None for nowhere.
         yielding: As in `PatchColor`.
         share: As in `PatchColor`.
     """
     doubt = np.clip((confidence - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1)
     reach, claim = (_without_traces(doubt * values) for values in (reach, claim))
-    if gaps is not None:
-        claim = np.asarray(np.where(gaps, np.float32(1), claim))
-    rows, columns = (np.flatnonzero((reach + claim).any(axis=axis)) for axis in (1, 0))
+    gaps, in_gamut = (np.zeros(reach.shape, bool) if mask is None else mask for mask in (gaps, in_gamut))
+    rows, columns = (np.flatnonzero((reach + claim + gaps).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         none = np.zeros((0, 0), np.float32)
-        return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none, none > 0)
+        return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none, none > 0, none > 0)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     ab, confidence, reach, claim = (np.ascontiguousarray(values[box]) for values in (ab, confidence, reach, claim))
-    held = np.zeros(reach.shape, bool) if in_gamut is None else np.ascontiguousarray(in_gamut[box])
-    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, held, yielding, share)
+    held, gaps = (np.ascontiguousarray(mask[box]) for mask in (in_gamut, gaps))
+    top, left = int(rows[0]), int(columns[0])
+    return PatchColor(patch, frame, top, left, ab, confidence, reach, claim, held, gaps, yielding, share)
 
 
 def yield_to(patch: int, frame: int, keyframe: int | None) -> float:
@@ -312,7 +315,9 @@ def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
         nearer = part.share * rival / np.maximum(part.share * rival + (1 - part.share) * own, 1e-6)
         alike = same * nearer
         yielding = np.maximum(part.yielding * (1 - better), alike)
-        reach = np.maximum(part.reach * (1 - yielding), part.claim * np.minimum(better, 1 - alike))
+        unknown = part.gaps & (base.confidence[box] < _UNKNOWN)
+        claim = np.where(unknown, np.float32(1), part.claim)
+        reach = np.maximum(part.reach * (1 - yielding), claim * np.minimum(better, 1 - alike))
         added = (1 - pile.weight[box]) * _without_traces(reach)
         pile.ab[box] += added[..., None] * part.ab
         pile.confidence[box] += added * part.confidence
