@@ -146,6 +146,8 @@ def main() -> None:
     for index, sequence in enumerate(real):
         makers[sequence.name] = lambda index=index: pasted(real[index], real[index - 1], options.frames)  # type: ignore[misc]
         makers[f"{sequence.name}-returns"] = lambda index=index: returning(real[index], options.frames)  # type: ignore[misc]
+    if unknown := [name for name in options.clips if name not in makers]:
+        parser.error(f"no clip is called {unknown[0]}. Give one of {', '.join(makers)}, and --dataset for more.")
     print(f"| clip, keyframes, mattes on | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
     for name in options.clips:
         clip = makers[name]()
