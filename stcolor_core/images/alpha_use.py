@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Pixels, Plane, Vector
 from stcolor_core.images.color import ColorPipe, roll_off, srgb_decode, srgb_encode
 from stcolor_core.images.color_curves import as_three_channels
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.plates import ALPHA_STEP
 
 __all__ = ["AlphaUse", "find_alpha_use", "unpremultiply"]
@@ -121,12 +121,7 @@ def _compare(pixels: Pixels, alpha: Plane, plate: Plane, soft: Mask, solid: Mask
     rows, columns = np.nonzero(soft)
     step = -(-len(rows) // _COMPARED)
     rows, columns = rows[::step], columns[::step]
-    _, labels = cv2.distanceTransformWithLabels(
-        np.asarray(~solid, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place_of = np.zeros((int(labels.max()) + 1, 2), np.int64)
-    place_of[labels[solid]] = np.argwhere(solid)
-    near = place_of[labels[rows, columns]]
+    near = np.stack(np.unravel_index(nearest_in(solid)[rows, columns], solid.shape), axis=-1)
 
     def at(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[tuple[Pixels, Plane], Plane]:
         return (pixels[rows, columns][:, None], alpha[rows, columns][:, None]), plate[rows, columns][:, None]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.images.color import lab_to_linear, roll_off
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.surfaces import follow_light, is_in_gamut, reduce_to_lightness
 
 __all__ = ["PAINTED_FLAT", "TOO_COLORFUL", "PaintOnPlate", "put_flat_paint_on", "reduce_chroma"]
@@ -38,7 +39,7 @@ _FOLLOWS = 0.7  # correlation with the plate's L*, from which an area is a pictu
 # unless a patch has nothing else.
 _AT_END = 0.015
 # L* between the paint and the mean of the plate below it, or the plate's standard deviation there. Pictures of 8
-# levels a channel have less (0 of 61 clips taken for paint); those of 4 levels are taken for paint.
+# levels a channel have less (0 of 61 clips taken for paint); those of 4 levels have more (see `is_posterised`).
 _OFF, _VARIED = 8.0, 9.0
 # L* up to which the two are the same, and the share of an area where they may be: more if a picture is some pixels off
 _SAME, _MOST_ALIKE = 2.0, 0.4
@@ -224,12 +225,8 @@ def _moments(
 def _with_edges(areas: _Areas, lab: Image, weight: Plane | None, lightness: Plane) -> Mask:
     """Return where flat paint lies, with its soft edges and what compression changed."""
     paint = areas.are_paint[areas.labels]
-    away, nearest = cv2.distanceTransformWithLabels(
-        np.asarray(~paint, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    area_of = np.zeros(int(nearest.max()) + 1, np.int32)
-    area_of[nearest[paint]] = areas.labels[paint]
-    color = areas.colors[area_of[nearest]]
+    away = cv2.distanceTransform(np.asarray(~paint, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    color = areas.colors[areas.labels.ravel()[nearest_in(paint)]]
     apart = np.linalg.norm(lab - color, axis=-1)
     soft = np.zeros(paint.shape, bool) if weight is None else (weight > 0) & (weight < 1)
     near = away <= max(_NEAR * len(lab), _BLOCK)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.grid_references import GridReference
 from stcolor_core.method.light import SAME_LIGHT, LightChange, local_change, overall_change, relight, relight_lightness
@@ -373,12 +374,7 @@ def _fill_unknown(ab: Chroma, known: Mask | None) -> Chroma:
     """Return ab with the nearest known colour at unknown pixels, so that cell means have no holes."""
     if known is None or known.all():
         return ab
-    _, label = cv2.distanceTransformWithLabels(
-        np.asarray(~known, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros((label.max() + 1, 2), np.float32)
-    nearest[label[known]] = ab[known]
-    return np.asarray(np.where(known[..., None], ab, nearest[label]))
+    return np.asarray(np.where(known[..., None], ab, ab.reshape(-1, 2)[nearest_in(known)]))
 
 
 def _residual(lightness: Plane, carried: Plane) -> Plane:

@@ -14,6 +14,7 @@ from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL, PaintOnPlate, put_flat_paint_on, reduce_chroma
 from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.surfaces import is_in_gamut, within_gamut
 from stcolor_core.method.registration import (
@@ -152,12 +153,13 @@ class FittedReferences:
             return self._register(frame, color, light)
         color, light = _colors_of(paint.lab, color)
         fitted, held = self._register(frame, color, light, done=[PAINTED_FLAT]), paint.held
-        if fitted.registration.frame is None:
+        shown = fitted.registration.frame
+        if shown is None:
             return fitted
         if fitted.registration.changes_pixels:  # nothing is left as it came
             held = is_in_gamut(np.asarray(roll_off(light), np.float32), color.ab)
-        color = self._held_in_gamut(fitted.color, held, fitted.registration.frame)
-        if is_in_gamut(self._plate.frame(frame).lightness, color.ab).mean() > _IN_GAMUT:
+        color = self._held_in_gamut(fitted.color, held, shown)
+        if is_in_gamut(self._plate.frame(shown).lightness, color.ab).mean() > _IN_GAMUT:
             self.painted.add(frame)
         return replace(fitted, color=color)
 
@@ -343,12 +345,7 @@ def _moved_paint(color: KnownColor, light: Plane, shift: Alignment) -> tuple[Kno
     assert color.weight is not None
     lab = np.dstack([light, color.ab])
     solid = color.weight >= max(_SOLID * float(color.weight.max()), COVERED)
-    _, labels = cv2.distanceTransformWithLabels(
-        (~solid).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros(int(labels.max()) + 1, np.intp)  # a label is a solid pixel's
-    nearest[labels[solid]] = np.flatnonzero(solid)
-    paint = lab.reshape(-1, 3)[nearest[labels]]
+    paint = lab.reshape(-1, 3)[nearest_in(solid)]
     whole = np.rint(shift.matrix).astype(np.float64)  # px
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     there = cv2.warpAffine(paint, whole, light.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -28,8 +28,8 @@ _SIGMAS = (0.0, 1.0, 3.0)  # px of a mean around each pixel, in which compressio
 # Of the difference of L*, the most that is left, and the least that is gained: channels that are found to lie apart are
 # proof by themselves, and compression of what lay apart leaves more than that of a good picture.
 _EXPLAINS, _LEAST_GAIN = 0.75, 0.3
-# Length of the mean a*, b* of pictures of one hue, as a share of the mean chroma: sepia has 0.99 and more, and of 61
-_ONE_HUE = 0.985  # clips all but one have 0.983 at most
+# Length of the mean a*, b* as a share of the mean chroma: sepia has 0.99 and more, 60 of 61 clips 0.983 at most.
+_ONE_HUE = 0.985
 _MOST_MISFIT = 0.5  # of a channel that can be told where it lies; a channel that is flat has more
 
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.method.trained_weights import load_trained
 
 __all__ = ["WEIGHTS", "CleaningNet", "clean_chroma", "load_cleaning_net"]
@@ -125,11 +125,7 @@ def _hold(lab: Image, lightness: Plane, known: Mask) -> Image:
     """Return a keyframe whose unknown pixels have the plate's L* and the a* and b* of the nearest known one."""
     if not known.any():
         return np.dstack([lightness, np.zeros((*lightness.shape, 2), np.float32)])
-    unknown = (~known).astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros(labels.max() + 1, np.intp)  # a label is a known pixel's
-    nearest[labels[known]] = np.flatnonzero(known)
-    ab = lab[..., 1:].reshape(-1, 2)[nearest[labels]]
+    ab = lab[..., 1:].reshape(-1, 2)[nearest_in(known)]
     return np.dstack([np.where(known, lab[..., 0], lightness), ab])
 
 

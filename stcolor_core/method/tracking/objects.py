@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import FlowField, Mask, Masks, Plane
+from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
@@ -218,12 +219,7 @@ def fill_cells(values: NDArray[np.float32], filled: Mask) -> NDArray[np.float32]
     """
     if filled.all():
         return values
-    _, label = cv2.distanceTransformWithLabels(
-        np.asarray(~filled, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros(label.max() + 1, np.int64)
-    nearest[label[filled]] = np.flatnonzero(filled)
-    return np.asarray(values.reshape(len(values), -1)[:, nearest[label]])
+    return np.asarray(values.reshape(len(values), -1)[:, nearest_in(filled)])
 
 
 def around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
