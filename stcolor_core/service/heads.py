@@ -28,12 +28,12 @@ class _OpenConnection:
     Attributes:
         transport: Closes the connection.
         active: Number of its requests that are being answered.
-        timeout: Timer that closes it while the next head is awaited, else None.
+        timeout: What closes it unless the next head comes; None while a request is answered.
     """
 
     transport: asyncio.Transport
     active: int = 0
-    timeout: asyncio.TimerHandle | None = None
+    timeout: asyncio.Handle | None = None
 
 
 class HeadTimeout:
@@ -89,7 +89,15 @@ class HeadTimeout:
 
     def _start_timer(self, client: Any) -> None:
         connection = self._connections[client]
-        connection.timeout = asyncio.get_running_loop().call_later(_HEAD_SECONDS, connection.transport.close)
+        connection.timeout = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self._end_soon, connection)
+
+    def _end_soon(self, connection: _OpenConnection) -> None:
+        """Close the connection, unless its head has come in the same turn of the event loop.
+
+        After a loop that stood still (a suspended or overloaded machine), both are due: the head that had arrived in
+        time, which is read first, and the timer. The application, which stops the timer, is called in the next turn.
+        """
+        connection.timeout = asyncio.get_running_loop().call_soon(connection.transport.close)
 
     def _stop_timer(self, client: Any) -> None:
         connection = self._connections.get(client)
