@@ -28,7 +28,7 @@ class Stalling:
     def __init__(self) -> None:
         self.stands_still, self.may_go_on = threading.Event(), threading.Event()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["path"] == "/stall":
             self.stands_still.set()
             assert self.may_go_on.wait(PATIENCE)
