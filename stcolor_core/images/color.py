@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.errors import UnknownSpace
 from stcolor_core.images.color_curves import as_float, as_three_channels, compress, expand, in_bands
-from stcolor_core.images.ocio import Space, open_config, open_space
+from stcolor_core.images.ocio import XYZ_FROM_REC709, Space, open_config, open_space
 from stcolor_core.remedies import advise
 
 __all__ = [
+    "LINEAR_REC709",
     "RGB_FROM_NORMAL",
+    "SRGB",
     "ColorPipe",
     "Encoding",
     "GreyPicture",
@@ -37,19 +39,12 @@ Array = NDArray[Any]
 Encoding: TypeAlias = Literal["linear", "srgb"]
 """How a picture in a colour space without OpenColorIO is encoded."""
 
-# Rec.709 primaries and the D65 white point (0.3127, 0.3290), ITU-R BT.709-6. L*a*b* uses this matrix's own white.
-_XYZ_FROM_RGB = np.array(
-    [
-        [0.41239079926595934, 0.357584339383878, 0.1804807884018343],
-        [0.21263900587151027, 0.715168678767756, 0.07219231536073371],
-        [0.01933081871559182, 0.11919477979462598, 0.9505321522496607],
-    ]
-)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear Rec.709 in luminance, as ITU-R BT.709 rounds them."""
 
-_WHITE = _XYZ_FROM_RGB.sum(axis=1)
-_NORMAL_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
+# L*a*b* uses the white of this matrix.
+_WHITE = XYZ_FROM_REC709.sum(axis=1)
+_NORMAL_FROM_RGB = XYZ_FROM_REC709 / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
 RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)
 """Matrix from X/Xn, Y/Yn, Z/Zn to linear Rec.709, shape (3, 3)."""
 
@@ -184,9 +179,9 @@ def srgb_decode(encoded: Array) -> Array:
 
 
 # The defaults of the file types. They do not depend on the config and need no OpenColorIO.
-_LINEAR = Space("linear Rec.709", "linear-rec709", np.asarray, np.asarray, is_linear=True)
-_SRGB = Space("sRGB", "srgb", srgb_decode, srgb_encode, is_linear=False)
-_OWN_SPACES: dict[Encoding, Space] = {"linear": _LINEAR, "srgb": _SRGB}
+LINEAR_REC709 = Space("linear Rec.709", "linear-rec709", np.asarray, np.asarray, is_linear=True)
+SRGB = Space("sRGB", "srgb", srgb_decode, srgb_encode, is_linear=False)
+_OWN_SPACES: dict[Encoding, Space] = {"linear": LINEAR_REC709, "srgb": SRGB}
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,9 +246,9 @@ class ColorPipe:
             open_config(ocio)  # report a broken config even if it is not needed here
         kind = file_format.lower().lstrip(".")
         if kind in ("openexr", "exr") or (kind in ("tiff", "tif") and pixel_type in ("half", "float", "double")):
-            return cls(_LINEAR, exposure)
+            return cls(LINEAR_REC709, exposure)
         if kind in ("tiff", "tif", "png", "jpeg", "jpg", "jpeg2000"):
-            return cls(_SRGB, exposure)
+            return cls(SRGB, exposure)
         raise UnknownSpace(f"Pictures of type {file_format} have no default colour space. {advise('colorspace')}.")
 
     def luminance(self, pixels: Pixels) -> Plane:
@@ -354,7 +349,7 @@ class ColorPipe:
         return self._y(self.space.decode(as_three_channels(pixels)))
 
     def _y(self, linear: Array) -> Array:
-        y: Array = linear @ _XYZ_FROM_RGB[1].astype(linear.dtype)
+        y: Array = linear @ XYZ_FROM_REC709[1].astype(linear.dtype)
         return y
 
     def _composite(self, pixels: Pixels, ab: Chroma) -> Array:

@@ -43,6 +43,7 @@ class HeaderSummary:
         layers: As in `pictures.Header`.
         is_result: Whether RefColorize wrote the picture.
         encoding: As in `pictures.Header`.
+        color_tag: As in `pictures.Header`.
     """
 
     data_window: Window
@@ -53,6 +54,7 @@ class HeaderSummary:
     layers: tuple[str, ...]
     is_result: bool
     encoding: str = ""
+    color_tag: str = ""
 
     @classmethod
     def read(cls, path: Path, *, frame: int | None, layer: str | None, role: str = "") -> HeaderSummary:
@@ -85,6 +87,7 @@ class HeaderSummary:
             layers=header.layers,
             is_result="stcolor/settings" in header.metadata,
             encoding=header.encoding,
+            color_tag=header.color_tag,
         )
 
     @classmethod

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from stcolor_core.errors import ColorError
+from stcolor_core.images.color import SRGB
 from stcolor_core.images.ocio import open_config, open_space
 from stcolor_core.images.pictures import Header
+from stcolor_core.images.tagged_spaces import KNOWN_CONFIG, find_tagged_space
 
 __all__ = ["interop_id"]
 
-# Since OpenColorIO 2.5, its builtin configs have the IDs of the Forum's spaces, and IDs of cameras under "ocio:".
-_KNOWN = "ocio://studio-config-latest"
 _ID = re.compile(r"([0-9a-z.\-_~/*#%^+()\[\]|]+:)?[0-9a-z.\-_~/*#%^+()\[\]|]+")
 _NO_COLOR = ("data", "unknown")
 _LINEAR_TYPES = ("half", "float", "double")
@@ -30,8 +30,8 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
     This opens configs, so call it once for a shot.
 
     Args:
-        colorspace: A name, alias or role of the config; None for the ID in the plate's header, else that of the default
-            colour space of its file type (`ColorPipe.open`).
+        colorspace: A name, alias or role of the config; None for the ID in the plate's header, else that of the space
+            that its file names (`tagged_spaces`), else that of the default of its file type (`ColorPipe.open`).
         plate: The plate's header.
         ocio: A config file or builtin name; None for $OCIO, else the builtin.
 
@@ -46,6 +46,9 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
     recorded = plate.metadata.get("colorInteropID")
     if isinstance(recorded, str) and _is_valid(recorded):
         return recorded
+    tagged, _ = find_tagged_space(plate.color_tag, plate.path)
+    if tagged not in (None, SRGB):
+        return None
     if plate.file_format == "openexr" or (plate.file_format == "tiff" and plate.pixel_type in _LINEAR_TYPES):
         return "lin_rec709_scene"
     return "srgb_rec709_scene" if plate.file_format in ("tiff", "png", "jpeg", "jpeg2000") else None
@@ -60,7 +63,7 @@ def _space_id(name: str, config: str | None) -> str | None:
         return None
     if recorded_id := _recorded_id(space):
         return recorded_id
-    known, _ = open_config(_KNOWN)
+    known, _ = open_config(KNOWN_CONFIG)
     for spelling in (space.getName(), *space.getAliases()):
         candidate = known.getColorSpace(spelling)
         if candidate is not None and (known_id := _recorded_id(candidate)):
@@ -87,7 +90,7 @@ def _is_equal(name: str, config: str | None, known: str) -> bool:
     probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     try:
         light = open_space(name, config=config).decode(probes)
-        known_light = open_space(known, config=_KNOWN).decode(probes)
+        known_light = open_space(known, config=KNOWN_CONFIG).decode(probes)
     except ColorError:
         return False
     return bool(np.allclose(light, known_light, rtol=0.01, atol=1e-3))

@@ -7,10 +7,13 @@ rather than "cg": only "studio" has the camera and film logs of plates (LogC3, L
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +23,32 @@ from numpy.typing import NDArray
 from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.remedies import advise
 
-__all__ = ["BUILTIN_CONFIG", "Space", "clear_caches", "open_config", "open_space"]
+__all__ = [
+    "BUILTIN_CONFIG",
+    "XYZ_FROM_REC709",
+    "Space",
+    "clear_caches",
+    "open_config",
+    "open_matrix",
+    "open_profile",
+    "open_space",
+]
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
+logger = logging.getLogger(__name__)
+
+# Rec.709 primaries and the D65 white point (0.3127, 0.3290), ITU-R BT.709-6.
+XYZ_FROM_REC709 = np.array(
+    [
+        [0.41239079926595934, 0.357584339383878, 0.1804807884018343],
+        [0.21263900587151027, 0.715168678767756, 0.07219231536073371],
+        [0.01933081871559182, 0.11919477979462598, 0.9505321522496607],
+    ]
+)
+"""Matrix from linear Rec.709 to CIE XYZ, shape (3, 3)."""
+
+# Adaptation from one white to another: Lam, 1985, as in ICC.1:2022, annex E.
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _BRIGHTEST = 1e9  # bound of linear light, in both directions
 _ERRORS = (
     ocio.Exception,
@@ -120,6 +146,64 @@ def open_space(name: str, *, config: str | None) -> Space:
     return Space(
         space.getName(), identity, _matrix_transform(matrix), _matrix_transform(np.linalg.inv(matrix)), is_linear=True
     )
+
+
+def open_profile(profile: bytes, *, name: str, identity: str) -> Space:
+    """Return the colour space of an ICC profile: RGB, by three curves and a matrix.
+
+    Args:
+        profile: The profile's bytes.
+        name: Its name.
+        identity: As in `Space`.
+
+    Raises:
+        ColorError: If it is damaged or of another kind. The message is a part of a sentence.
+    """
+    refused = f"its ICC profile {name} is not one of RGB by curves and a matrix"
+    if profile[16:20] != b"RGB ":  # ICC.1:2022, 7.2: the colour space of its pixels
+        raise ColorError(refused)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{identity}.icc"
+        path.write_bytes(profile)
+        try:
+            decode, encode = (_profile_processor(path, inverse=inverse) for inverse in (True, False))
+        except _ERRORS as error:
+            logger.info("The ICC profile %s cannot be used: %s", name, _one_line(error))
+            raise ColorError(refused) from None
+    return Space(name, identity, _processor_transform(decode), _processor_transform(encode), is_linear=False)
+
+
+def _profile_processor(path: Path, *, inverse: bool) -> Any:
+    """Return OpenColorIO's conversion from an ICC profile to linear Rec.709 (inverse), or back.
+
+    OpenColorIO takes a profile as a display's: forwards, it leads from XYZ under D65 to the display's values.
+    """
+    rec709 = np.eye(4)
+    rec709[:3, :3] = np.linalg.inv(XYZ_FROM_REC709)
+    direction = ocio.TRANSFORM_DIR_INVERSE if inverse else ocio.TRANSFORM_DIR_FORWARD
+    steps = [
+        ocio.FileTransform(str(path), direction=direction),
+        ocio.MatrixTransform(
+            rec709.ravel().tolist(),
+            direction=ocio.TRANSFORM_DIR_FORWARD if inverse else ocio.TRANSFORM_DIR_INVERSE,
+        ),
+    ]
+    return ocio.Config.CreateRaw().getProcessor(ocio.GroupTransform(steps if inverse else steps[::-1]))
+
+
+def open_matrix(to_xyz: NDArray[np.float64], *, white: NDArray[np.float64], name: str, identity: str) -> Space:
+    """Return a linear colour space by its matrix.
+
+    Args:
+        to_xyz: From its R, G, B to CIE XYZ, (3, 3).
+        white: The XYZ of its white, (3,), which becomes that of D65 (Bradford adaptation).
+        name: Its name.
+        identity: As in `Space`.
+    """
+    own, target = _BRADFORD @ white, _BRADFORD @ XYZ_FROM_REC709.sum(axis=1)
+    adapted = np.linalg.inv(_BRADFORD) @ np.diag(target / own) @ _BRADFORD
+    matrix = np.linalg.inv(XYZ_FROM_REC709) @ adapted @ to_xyz
+    return Space(name, identity, _matrix_transform(matrix), _matrix_transform(np.linalg.inv(matrix)), is_linear=True)
 
 
 def _processors(config: Any, name: str) -> tuple[Any, Any]:

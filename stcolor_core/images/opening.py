@@ -15,6 +15,7 @@ from typing import Any
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
+from stcolor_core.images.color_tags import read_tag
 from stcolor_core.images.picture_names import describe_absence, name_picture
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
@@ -194,4 +195,5 @@ def _make_header(path: Path, frame: int | None, file: Any, layer: Layer, layers:
         layers=tuple(dict.fromkeys(pictures)),
         picture_channels=layer.picture,
         alpha_channel=layer.alpha,
+        color_tag=read_tag(spec, file.format_name()),
     )

@@ -40,6 +40,7 @@ class Header:
         alpha_channel: Name of the layer's alpha; None if it has none.
         encoding: Of a frame of a movie, what its tags say of its colour (`movies.color.ColorTags.to_text`); "" for
             pictures.
+        color_tag: What the file itself says of its colour space (`color_tags.read_tag`); "" for nothing.
         role: What it is to the shot if it is no frame of the plate, such as "Reference 1050", for messages; "" if that
             is not said.
     """
@@ -58,6 +59,7 @@ class Header:
     picture_channels: tuple[str, ...]
     alpha_channel: str | None = None
     encoding: str = ""
+    color_tag: str = ""
     role: str = ""
 
     @property

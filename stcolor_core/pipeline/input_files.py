@@ -23,7 +23,7 @@ from stcolor_core.remedies import advise
 __all__ = ["InputFiles", "MatteHeader", "manifest_state"]
 
 # increase the number when the cached values change their form
-_FORMATS, _MATTES, _COVERED = "formats 2", "mattes 1", "covered 2"
+_FORMATS, _MATTES, _COVERED = "formats 3", "mattes 1", "covered 2"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import format_frames, name_frames
-from stcolor_core.images.ocio import open_config
+from stcolor_core.images.ocio import Space, open_config
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.images.tagged_spaces import find_tagged_space
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
@@ -74,11 +75,14 @@ def describe_idle_config(shot: Shot) -> Iterator[str]:
 def open_pipe(
     shot: Shot, colorspace: str | None, picture: Path, *, file: HeaderSummary | Header, exposure: float
 ) -> ColorPipe:
-    """Return the colour space of a picture: its own if given, else the plate's if both have the same file type.
+    """Return the colour space of a picture.
+
+    It is the one given for it; else that of its ICC profile; else the plate's if both have the same file type; else
+    what the file's header or the movie's tags say; else the default of its type.
 
     Args:
         shot: The shot that the picture belongs to.
-        colorspace: The picture's own colour space; None if it has none. Or `SAME_AS_PLATE`.
+        colorspace: The colour space given for the picture; None if there is none. Or `SAME_AS_PLATE`.
         picture: The picture's path.
         file: The picture's format or header.
         exposure: Stops to add before lightness is taken.
@@ -86,20 +90,49 @@ def open_pipe(
     Raises:
         ColorError: If the colour space is unknown, or the file type has no default space.
     """
+    return _open(shot, colorspace, picture, file=file, exposure=exposure)[0]
+
+
+def _open(
+    shot: Shot, colorspace: str | None, picture: Path, *, file: HeaderSummary | Header, exposure: float
+) -> tuple[ColorPipe, str]:
+    """Return the colour space of a picture, and why it is that."""
     plate = shot.plate
     if colorspace == SAME_AS_PLATE:
         frame, picture = next(iter(find_frames(plate).items()))
         file = read_plate_header(picture, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
         colorspace = plate.colorspace
-    if colorspace is None and has_plate_type(plate.path, picture):
-        colorspace = plate.colorspace
-    if colorspace is None and file.encoding:
-        if shot.ocio is not None:
-            open_config(shot.ocio)  # report a broken config even if it is not needed here
-        return ColorPipe(tagged_space(file.encoding, picture.name), exposure)
-    return ColorPipe.open(
-        colorspace, file_format=file.file_format, pixel_type=file.pixel_type, ocio=shot.ocio, exposure=exposure
-    )
+    space, reason = _choose(plate, colorspace, picture, file)
+    if not isinstance(space, Space):
+        kind = {"file_format": file.file_format, "pixel_type": file.pixel_type}
+        return ColorPipe.open(space, **kind, ocio=shot.ocio, exposure=exposure), reason
+    if shot.ocio is not None:
+        open_config(shot.ocio)  # report a broken config even if it is not needed here
+    return ColorPipe(space, exposure), reason
+
+
+def _choose(
+    plate: Plate, colorspace: str | None, picture: Path, file: HeaderSummary | Header
+) -> tuple[Space | str | None, str]:
+    """Return a picture's colour space or its name, None for the default of its file type; and why it is that.
+
+    A profile comes before what was given for the plate: a paint program writes what the artist saw. The header of an
+    EXR comes after it, since programs hand headers on with pixels that they have converted.
+    """
+    if colorspace is not None:
+        return colorspace, "as given"
+    tagged, words = find_tagged_space(file.color_tag, picture)
+    if tagged is not None and file.file_format != "openexr":
+        return tagged, words
+    if plate.colorspace is not None and has_plate_type(plate.path, picture):
+        return plate.colorspace, "the plate's, as it is of the same file type"
+    if file.encoding:
+        reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"
+        return tagged_space(file.encoding, picture.name), reason
+    if tagged is not None:
+        return tagged, words
+    default = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
+    return None, f"{default}; {words}" if words else default
 
 
 def has_plate_type(plate: str, picture: Path) -> bool:
@@ -124,7 +157,7 @@ class InputSpaces:
 
     def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary], *, name: Callable[[Path], str]) -> None:
         self._shot, self._formats, self._name = shot, formats, name
-        self._pipes: dict[tuple[object, ...], ColorPipe] = {}
+        self._opened: dict[tuple[object, ...], tuple[ColorPipe, str]] = {}
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
         """Return the conversion from the colour space of a reference or still.
@@ -138,23 +171,11 @@ class InputSpaces:
             UnknownSpace: If the colour space is unknown, or none is given where one is needed.
             ColorError: If the config is missing or damaged.
         """
-        file = self._formats[path]
-        key = (colorspace, has_plate_type(self._shot.plate.path, path), file.file_format, file.pixel_type, exposure)
-        if key not in self._pipes:  # opening a config takes a tenth of a second
-            try:
-                self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
-            except ColorError:
-                if colorspace is not None or has_plate_type(self._shot.plate.path, path):
-                    raise
-                raise UnknownSpace(
-                    f"{self._name(path)} does not say how it is encoded, and the colour space given holds for files of "
-                    f"the plate's type. Convert it to that type, or {advise('own_colorspace')}."
-                ) from None
-        return self._pipes[key]
+        return self._open(path, colorspace, exposure=exposure)[0]
 
     def describe(
         self,
-        plate: tuple[ColorPipe, HeaderSummary],
+        plate: tuple[Path, HeaderSummary],
         references: Sequence[tuple[int, ReferencePicture]],
         patches: Collection[ReferencePicture],
         covered: Mapping[ReferencePicture, float],
@@ -162,13 +183,15 @@ class InputSpaces:
         """Yield one entry for the plate, for each reference as it was given, and for each still.
 
         Args:
-            plate: Colour space and format of the plate.
+            plate: The first frame of the plate and its format.
             references: Every keyframe and patch with its frame.
             patches: Those that are patches.
             covered: What part of the plate a reference covers, 0..1, where that was measured.
         """
         shot = self._shot
-        yield self._describe("Plate", shot.plate.path, plate[0], shot.plate.colorspace, plate[1])
+        first, file = plate
+        pipe, reason = _open(shot, shot.plate.colorspace, first, file=file, exposure=0.0)
+        yield _describe("Plate", shot.plate.path, pipe.space.name, reason, file)
         for reference in shot.references:
             pattern = FramePattern.parse(reference.path)
             pictures = {
@@ -210,33 +233,30 @@ class InputSpaces:
             groups.setdefault(entry, []).append(frame)
         return groups
 
-    def _describe_coloured(self, label: str, text: str, path: Path, colorspace: str | None) -> InputColorspace:
-        pipe = self.pipe_of(path, colorspace, exposure=0.0)
-        return self._describe(label, text, pipe, colorspace, self._formats[path], path)
+    def _open(self, path: Path, colorspace: str | None, *, exposure: float) -> tuple[ColorPipe, str]:
+        """Return the colour space of a reference or still, and why it is that."""
+        file, is_plates = self._formats[path], has_plate_type(self._shot.plate.path, path)
+        key = (colorspace, is_plates, file.file_format, file.pixel_type, file.color_tag, exposure)
+        if key not in self._opened:  # opening a config takes a tenth of a second
+            try:
+                self._opened[key] = _open(self._shot, colorspace, path, file=file, exposure=exposure)
+            except ColorError:
+                if colorspace is not None or is_plates:
+                    raise
+                raise UnknownSpace(
+                    f"{self._name(path)} does not say how it is encoded, and the colour space given holds for files of "
+                    f"the plate's type. Convert it to that type, or {advise('own_colorspace')}."
+                ) from None
+        return self._opened[key]
 
-    def _describe(
-        self,
-        label: str,
-        text: str,
-        pipe: ColorPipe,
-        colorspace: str | None,
-        file: HeaderSummary,
-        picture: Path | None = None,
-    ) -> InputColorspace:
-        if colorspace is not None:
-            reason = "as given"
-        elif (
-            picture is not None
-            and self._shot.plate.colorspace is not None
-            and has_plate_type(self._shot.plate.path, picture)
-        ):
-            reason = "the plate's, as it is of the same file type"
-        elif file.encoding:
-            reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"
-        else:
-            reason = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
-        several = len(file.layers) > 1
-        return InputColorspace(label, text, pipe.space.name, reason, file.layer or "R, G, B" if several else file.layer)
+    def _describe_coloured(self, label: str, text: str, path: Path, colorspace: str | None) -> InputColorspace:
+        pipe, reason = self._open(path, colorspace, exposure=0.0)
+        return _describe(label, text, pipe.space.name, reason, self._formats[path])
+
+
+def _describe(label: str, text: str, space: str, reason: str, file: HeaderSummary) -> InputColorspace:
+    several = len(file.layers) > 1
+    return InputColorspace(label, text, space, reason, file.layer or "R, G, B" if several else file.layer)
 
 
 def _describe_extent(

@@ -109,7 +109,7 @@ class ShotInputs:
         self.swatches = find_swatches(shot, self.frames)
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
         references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
-        spaces = self._spaces.describe((self.pipe, self.first_format), references, parts, self._covered)
+        spaces = self._spaces.describe((first, self.first_format), references, parts, self._covered)
         self.spaces = tuple(spaces)
         record = self._spaces.describe_for_record(self.spaces, min(self.frames), references)
         self.record = "; ".join(map(str, record))

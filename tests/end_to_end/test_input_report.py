@@ -11,11 +11,12 @@ import OpenImageIO as oiio
 import PyOpenColorIO as ocio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
+from icc_profiles import ADOBE_RGB, make_profile
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
-from stcolor_core.images.ocio import BUILTIN_CONFIG
+from stcolor_core.images.ocio import BUILTIN_CONFIG, open_profile
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -42,12 +43,15 @@ def in_space(shot: ShotOnDisk, space: str, suffix: str) -> None:
         save(shot.folder / f"ref.{frame}.{suffix}", converted(np.dstack([pixels[name] for name in "RGB"]), space))
 
 
-def save(path: Path, rgb: np.ndarray) -> None:
+def save(path: Path, rgb: np.ndarray, *, profile: bytes = b"") -> None:
     if path.suffix == ".exr":
         write_frame(path, {name: (rgb[..., index].copy(), "float") for index, name in enumerate("RGB")})
         return
     file = oiio.ImageOutput.create(str(path))
-    assert file.open(str(path), oiio.ImageSpec(rgb.shape[1], rgb.shape[0], 3, "uint16"))
+    spec = oiio.ImageSpec(rgb.shape[1], rgb.shape[0], 3, "uint16")
+    if profile:
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{len(profile)}]"), np.frombuffer(profile, np.uint8))
+    assert file.open(str(path), spec)
     assert file.write_image(np.ascontiguousarray(rgb))
     file.close()
 
@@ -73,6 +77,29 @@ def test_the_colour_space_of_the_plate_applies_to_references_of_the_same_type(
         f"Reference 1001,1005 ref.1001.{suffix}: {space} (the plate's, as it is of the same file type)"
     )
     assert metadata["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
+
+
+@pytest.mark.parametrize("options", [(), ("--colorspace", "ACEScct")], ids=["", "where the plate's type has another"])
+def test_a_keyframe_is_read_by_its_icc_profile(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    plate = shot.folder / "plate.####.exr"
+    if options:
+        in_space(shot, "ACEScct", "tif")
+        plate = shot.folder / "plate.####.tif"
+    profile = make_profile("Adobe RGB (1998)", ADOBE_RGB)
+    rgb = np.dstack([channels(shot.reference(FIRST))[name] for name in "RGB"])
+    key = shot.folder / "key.1001.tif"
+    save(key, open_profile(profile, name="", identity="adobe").encode(rgb), profile=profile)
+    pictures = ("--plate", str(plate), "--reference", f"{FIRST}={key}", *options)
+    assert shot.colorize(*pictures, "--json", references=False) == 0
+    lines = messages(capsys, "input")
+    assert lines[1] == f"Reference 1001 {key}: Adobe RGB (1998) (its ICC profile)"
+    layers = channels(shot.output(FIRST))
+    error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
+    inside = (rgb > 0.02).all(axis=-1)  # in sRGB, and so in Adobe RGB too
+    assert np.percentile(np.abs(error[inside]), 95) < 0.6
 
 
 def test_each_input_is_reported_with_its_colour_space_and_the_reason(
