@@ -19,7 +19,7 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import close_version
+from ..node.version import close_version
 from . import freshness
 from .audience import is_shown
 from .core_link import CoreLink

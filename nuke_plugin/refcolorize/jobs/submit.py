@@ -28,7 +28,7 @@ from ..node.preferences import path_substitutions
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
-from ..node.versions import Version
+from ..node.version import Version
 from ..node.write_nodes import writes_below
 from ..plurals import noun_of
 from . import farm
