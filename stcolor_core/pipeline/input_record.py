@@ -192,8 +192,8 @@ def make_record(
         found.setdefault((kind, path), set()).update(() if frame is None else (frame,))
     files = []
     for (kind, path), frames in found.items():
-        size, time = inputs.state(path)
-        content = inputs.content_of_coloured(path) if kind in ("reference", "mask", "still") else None
+        size, time = inputs.states.of_file(path)
+        content = inputs.states.content_of_coloured(path) if kind in ("reference", "mask", "still") else None
         frames_text = format_frames(frames) if frames else ""
         files.append(UsedFile(kind=kind, frames=frames_text, path=str(path), size=size, time=time, checksum=content))
     return InputRecord(

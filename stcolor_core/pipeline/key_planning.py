@@ -345,7 +345,7 @@ class _Opened:
                 found.append(asdict(whole))
             return found
 
-        if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.footage.frames):
+        if not all(is_settled(self._inputs.states.plate_status(frame)) for frame in self.footage.frames):
             data = find()
         else:
             data = self._cache.get_for_key("key plan", self._key(scenes, existing), find)
@@ -365,7 +365,7 @@ class _Opened:
         code = b"".join(Path(str(part.__file__)).read_bytes() for part in _PLANNER)
         shot, pipe = self._shot, self._inputs.pipe
         settings = [shot.plate.layer, shot.plate.exposure, pipe.space.identity, shot.method.working_height]
-        states = [[frame, *self._inputs.plate_state(frame)] for frame in self.footage.frames]
+        states = [[frame, *self._inputs.states.plate(frame)] for frame in self.footage.frames]
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
         bounds = [[scene.frames[0], scene.frames[-1], scene.clear[0], scene.clear[-1]] for scene in scenes]
         code_hash = hashlib.sha256(code).hexdigest()

@@ -120,7 +120,7 @@ def detector_digest(shot: Shot, inputs: ShotInputs) -> str | None:
         return registry.digest(_DETECTOR)
     files = [Path(method.detector_weights)] if method.detector_weights else []
     files += config_files(Path(method.detector_config)) if method.detector_config else []
-    return ":".join([method.detector, *(inputs.content(path) for path in files)])
+    return ":".join([method.detector, *(inputs.states.content(path) for path in files)])
 
 
 def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:

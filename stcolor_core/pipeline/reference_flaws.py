@@ -66,8 +66,8 @@ class ReferenceFlaws:
             picture, plate = self._inputs.references[frame], self._inputs.frames[frame]
             settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
             state = (
-                *self._inputs.reference_state(picture),
-                *self._inputs.plate_state(frame),
+                *self._inputs.states.reference(picture),
+                *self._inputs.states.plate(frame),
                 plate.name,
                 frame,
                 *settings,
@@ -111,7 +111,7 @@ class ReferenceFlaws:
     def _room(self, frame: int) -> float:
         """Return the `color_room` of a plate frame."""
         settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
-        state = (*self._inputs.plate_state(frame), self._inputs.frames[frame].name, frame, *settings)
+        state = (*self._inputs.states.plate(frame), self._inputs.frames[frame].name, frame, *settings)
 
         def measure() -> float:
             pixels = plates.layer_pixels(self._inputs.read_plate(frame))
