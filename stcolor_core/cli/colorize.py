@@ -79,7 +79,7 @@ def _colorize(options: argparse.Namespace) -> int:
         movie = plan_movie_of(options, shot)
         with JsonLines() if options.json else ProgressBar(estimate=partial(_time_left_of, shot)) as report:
             from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
-            from stcolor_core.pipeline.key_planning import report_next
+            from stcolor_core.pipeline.key_suggestions import report_next
             from stcolor_core.pipeline.run import colorize
             from stcolor_core.pipeline.seen_frames import SeenFrames
 

@@ -17,7 +17,7 @@ from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, Stcolo
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.input_record import InputRecord
-from stcolor_core.pipeline.key_planning import report_next
+from stcolor_core.pipeline.key_suggestions import report_next
 from stcolor_core.pipeline.run import WrittenFrame, colorize
 from stcolor_core.pipeline.seen_frames import SeenFrames
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
