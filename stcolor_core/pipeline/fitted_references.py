@@ -24,7 +24,7 @@ from stcolor_core.pipeline.shot_mattes import ShotMattes
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["FittedReference", "FittedReferences"]
 

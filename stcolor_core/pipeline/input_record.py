@@ -22,8 +22,9 @@ from stcolor_core.models.weight_files import checksum
 from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.plurals import form_of
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_mattes
+from stcolor_core.shots.shot_files import find_frames, find_mattes
 
 __all__ = ["InputChange", "InputRecord", "MadeFrames", "UsedFile", "describe_changes", "find_changes", "make_record"]
 

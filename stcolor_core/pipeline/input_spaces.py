@@ -17,8 +17,9 @@ from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
 from stcolor_core.shots.pictures import SAME_AS_PLATE, Plate, Reference, Still
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture, find_frames
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["InputColorspace", "InputSpaces", "describe_idle_config", "has_plate_type", "open_pipe"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stcolor_core.files.stat_cache import Status
 from stcolor_core.pipeline.input_files import InputFiles
 from stcolor_core.pipeline.input_spaces import InputSpaces
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["InputStates"]
 

@@ -29,14 +29,9 @@ from stcolor_core.pipeline.reference_extents import find_covered, region_of_form
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
+from stcolor_core.shots.reference_files import ReferencePicture, find_references, split_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import (
-    ReferencePicture,
-    check_mattes,
-    find_frames,
-    find_references,
-    split_references,
-)
+from stcolor_core.shots.shot_files import check_mattes, find_frames
 from stcolor_core.shots.swatch_frames import find_swatches
 
 __all__ = ["ShotInputs"]

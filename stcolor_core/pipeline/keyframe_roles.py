@@ -18,8 +18,8 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["keep_lone_keyframes", "settle_keyframes"]
 

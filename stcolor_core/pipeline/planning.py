@@ -17,9 +17,9 @@ from stcolor_core.pipeline.input_record import InputRecord, make_record
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.plurals import form_of
 from stcolor_core.remedies import advise
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.settings import Tracking
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, plan, spans_containing, split_span
 from stcolor_core.shots.transitions import Transitions, parse_transitions
 

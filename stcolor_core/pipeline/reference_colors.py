@@ -24,8 +24,8 @@ from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["ReferenceColors"]
 

@@ -16,8 +16,9 @@ from stcolor_core.pipeline.existing import number_in
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_places import nothing_known
 from stcolor_core.shots.pictures import SAME_AS_PLATE
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
 

@@ -24,7 +24,7 @@ from stcolor_core.images.placement import Placement
 from stcolor_core.method.registration import Place, find_bars, find_place, local_contrast
 from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["ReferencePlaces", "has_aspect_of", "nothing_known"]
 

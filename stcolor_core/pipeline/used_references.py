@@ -16,8 +16,9 @@ from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["UsedReference", "read_used_reference"]
 
