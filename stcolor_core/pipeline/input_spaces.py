@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stcolor_core.errors import ColorError, UnknownSpace
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.images.ocio import open_config

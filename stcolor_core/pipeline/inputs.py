@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches

@@ -15,7 +15,8 @@ from stcolor_core.arrays import Mask, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import describe_frames

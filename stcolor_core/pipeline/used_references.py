@@ -9,7 +9,7 @@ import numpy as np
 from stcolor_core.arrays import Chroma
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.pictures import Window
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs

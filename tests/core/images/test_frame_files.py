@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from picture_files import SUFFIXES, picture, save
 
 from stcolor_core.images import frame_files, pictures, plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 
 
 def test_channels_of_both_types_survive_a_round_trip_bit_for_bit_under_their_names(tmp_path: Path) -> None:

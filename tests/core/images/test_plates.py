@@ -21,7 +21,7 @@ from picture_files import (
 
 from stcolor_core.errors import ColorError, PlateError
 from stcolor_core.images import frame_files, plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 
 
 @pytest.mark.parametrize(
