@@ -109,8 +109,11 @@ class Version:
     def keyframes(self) -> tuple[int, ...]:
         """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""
         shot, stored = self.shot(), self.made_from_data().get("keys")
-        patterns = [str(reference.get("path", "")) for reference in shot.get("references", ())]
-        swatches = {int(swatch.get("frame", 0)) for swatch in shot.get("swatches", ())}
+        try:
+            patterns = [str(reference.get("path", "")) for reference in shot.get("references", ())]
+            swatches = {int(swatch.get("frame", 0)) for swatch in shot.get("swatches", ())}
+        except (AttributeError, TypeError, ValueError):  # the file was edited by hand
+            return ()
         found = {frame for pattern in patterns for frame in frames_of(pattern)}
         if isinstance(stored, list):  # others were saved beside them since, for the next version
             found.intersection_update(stored)

@@ -176,7 +176,8 @@ class Results:
     @staticmethod
     def _is_unchanged(version: Version, shot: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
         stored = version.shot()
-        reuse = stored.get("output", {}).get("reuse")
+        output = stored.get("output")
+        reuse = output.get("reuse") if isinstance(output, dict) else None
         same = not version.is_closed() and stored == json.loads(
             json.dumps(with_output(shot, version.path, reuse=reuse))
         )

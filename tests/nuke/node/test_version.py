@@ -48,3 +48,12 @@ def test_the_keyframes_are_those_of_its_references(results: Results, tmp_path: P
 def test_a_comment_that_cannot_be_written_names_the_file(results: Results) -> None:
     with pytest.raises(RefColorizeError, match=r"about\.json cannot be written"):
         write_comment(results.pattern("v001"), "no such folder")
+
+
+@pytest.mark.parametrize(
+    "shot", ['{"references": null}', '{"references": [3]}', '{"swatches": [{"frame": null}]}', '{"swatches": 1}']
+)
+def test_a_shot_that_was_damaged_by_hand_has_no_keyframes(results: Results, shot: str) -> None:
+    version = claim(results)
+    version.shot_file.write_text(shot)
+    assert version.keyframes() == ()

@@ -125,9 +125,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         claim(Results(tmp_path / "file" / "Sky", "Sky"))
 
 
-def test_a_shot_edited_by_hand_is_a_different_shot(results: Results) -> None:
+@pytest.mark.parametrize("data", [[1, 2], {"output": None}, {"output": [1]}])
+def test_a_shot_edited_by_hand_is_a_different_shot(results: Results, data: Any) -> None:
     version = claim(results)
-    version.shot_file.write_text(json.dumps([1, 2]))
+    version.shot_file.write_text(json.dumps(data))
     assert claim(results).name == "v002"
 
 
