@@ -149,7 +149,8 @@ def _compare_with_best_still(
     scores: dict[str, tuple[float, float, float]],
 ) -> None:
     """Compare with attention from each keyframe alone, the best chosen by its PSNR, as by hand."""
-    from stcolor_core.film.shots import find_keys, make_shots
+    from stcolor_core.film.film_keys import find_keys
+    from stcolor_core.film.shots import make_shots
     from stcolor_core.pipeline.run import colorize
     from stcolor_core.shots.output import Output
     from stcolor_core.shots.pictures import Still

@@ -124,7 +124,7 @@ def memory_to_memory(wall: Wall, device: Any) -> Callable[[int], None]:
         device: The `torch.device` that colours it.
     """
     from stcolor_core.files.scratch import Scratch
-    from stcolor_core.images.color import ColorPipe
+    from stcolor_core.images.color_pipe import ColorPipe
     from stcolor_core.method.on_device.frames import DeviceFrame
     from stcolor_core.method.propagation import Propagator
     from stcolor_core.models import registry

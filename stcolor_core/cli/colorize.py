@@ -27,7 +27,7 @@ from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
-    from stcolor_core.pipeline.events import Event
+    from stcolor_core.pipeline.events import Event, FrameResult
     from stcolor_core.pipeline.time_left import TimeLeft
 
 __all__ = ["add_command"]
@@ -63,10 +63,7 @@ def _colorize(options: argparse.Namespace) -> int:
     shot = build_shot(options)
     has_max_span = "output.max_span" in vars(options)
     if options.write_shot is not None:
-        for name in ("device", "force", "json", "memory", *MOVIE_OPTIONS):
-            if getattr(options, name):
-                option = name.replace("_", "-")
-                raise BadRequest(f"--{option} is about a run, but --write-shot runs nothing. Leave one of them out.")
+        _refuse_options_of_run(options)
         if has_max_span:
             check_max_span(shot)
         _write_shot(options.write_shot, shot, read_from=options.shot)
@@ -77,42 +74,10 @@ def _colorize(options: argparse.Namespace) -> int:
     with StopOnSignal() as stop:
         check_output(shot, check_files(shot))
         movie = plan_movie_of(options, shot)
-        with JsonLines() if options.json else ProgressBar(estimate=partial(_time_left_of, shot)) as report:
-            from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
-            from stcolor_core.pipeline.key_planning import report_next
-            from stcolor_core.pipeline.run import colorize
-            from stcolor_core.pipeline.seen_frames import SeenFrames
-
-            limit_threads()
-            device = options.device or "auto"
-            seen = SeenFrames()
-            ended: list[Event] = []
-
-            def show(event: Event) -> None:
-                """Report an event; "done" is kept for the end, after the suggestions."""
-                if event.kind == "done":
-                    ended.append(event)
-                else:
-                    report(event)
-
-            run = colorize(
-                shot,
-                device=device,
-                force=options.force,
-                memory=options.memory,
-                report=show,
-                cancelled=stop.requested,
-                on_written=seen.add,
-            )
-            results = list(run)
-            # without the frames there is nothing to go on from
-            suggestions = None if removes_frames else report_next(shot, seen, report=report, cancelled=stop.requested)
-            for event in ended:
-                report(event)
-        if not options.json:
-            lines = summarize(shot, results, suggestions)
-            for line in lines[1:] if removes_frames else lines:  # the first is about the frames' files
-                print_line(line)
+        # without the frames there is nothing to go on from
+        results, summary = _run(options, shot, stop, suggests=not removes_frames)
+        for line in summary[1:] if removes_frames else summary:  # the first is about the frames' files
+            print_line(line)
         if movie is not None:
             movie.write(cancelled=stop.requested)
             told = {"kind": "movie", "path": str(movie.path), "message": movie.describe()}
@@ -120,6 +85,61 @@ def _colorize(options: argparse.Namespace) -> int:
             if removes_frames:
                 remove_frames(result.path for result in results)
     return 0
+
+
+def _run(
+    options: argparse.Namespace, shot: Shot, stop: StopOnSignal, *, suggests: bool
+) -> tuple[list[FrameResult], list[str]]:
+    """Colour a shot, and report it as it goes on.
+
+    Args:
+        options: The options of the run.
+        shot: The shot.
+        stop: Whether it is to stop.
+        suggests: Whether to suggest keyframes at the end.
+
+    Returns:
+        The frames, and the lines that sum them up; none with --json.
+    """
+    with JsonLines() if options.json else ProgressBar(estimate=partial(_time_left_of, shot)) as report:
+        from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
+        from stcolor_core.pipeline.key_suggestions import report_next
+        from stcolor_core.pipeline.run import colorize
+        from stcolor_core.pipeline.seen_frames import SeenFrames
+
+        limit_threads()
+        seen = SeenFrames()
+        ended: list[Event] = []
+
+        def show(event: Event) -> None:
+            """Report an event; "done" is kept for the end, after the suggestions."""
+            if event.kind == "done":
+                ended.append(event)
+            else:
+                report(event)
+
+        run = colorize(
+            shot,
+            device=options.device or "auto",
+            force=options.force,
+            memory=options.memory,
+            report=show,
+            cancelled=stop.requested,
+            on_written=seen.add,
+        )
+        results = list(run)
+        suggestions = report_next(shot, seen, report=report, cancelled=stop.requested) if suggests else None
+        for event in ended:
+            report(event)
+    return results, [] if options.json else summarize(shot, results, suggestions)
+
+
+def _refuse_options_of_run(options: argparse.Namespace) -> None:
+    """Refuse what is about a run where only a shot file is written."""
+    for name in ("device", "force", "json", "memory", *MOVIE_OPTIONS):
+        if getattr(options, name):
+            option = name.replace("_", "-")
+            raise BadRequest(f"--{option} is about a run, but --write-shot runs nothing. Leave one of them out.")
 
 
 def _gibibytes(text: str) -> float:

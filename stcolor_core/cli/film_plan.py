@@ -207,8 +207,8 @@ def _check_keys(keys: str | None, plates: int) -> None:
 
 def _draw(options: argparse.Namespace, plan: FilmPlan, looks: Mapping[str, SceneLook]) -> list[Proposal]:
     """Draw the storyboards that are asked for; return the frames to paint first, or none without a storyboard."""
+    from stcolor_core.film.film_keys import find_keys
     from stcolor_core.film.key_proposals import propose_keyframes
-    from stcolor_core.film.shots import find_keys
     from stcolor_core.film.storyboard import make_sheets, write_html, write_pdf
 
     if not options.storyboard:

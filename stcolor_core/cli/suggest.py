@@ -30,7 +30,7 @@ def add_command(commands: Any) -> None:
 def _suggest(options: argparse.Namespace) -> int:
     shot = Shot.load(options.shot)
     with StopOnSignal() as stop, ProgressBar() as report:
-        from stcolor_core.pipeline.key_planning import suggest_next
+        from stcolor_core.pipeline.key_suggestions import suggest_next
 
         limit_threads()
         suggestions = suggest_next(shot, report=report, cancelled=stop.requested)

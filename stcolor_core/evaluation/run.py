@@ -1,102 +1,37 @@
-"""Run the protocols on a folder of clips, in parallel processes if asked, and write the tables."""
+"""Run the protocols on a folder of clips, and write the tables."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stcolor_core.bars import tqdm
-from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import dataset as datasets
 from stcolor_core.evaluation import plots as diagrams
-from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.color_metrics import has_scikit_image
-from stcolor_core.evaluation.film import FilmWear, apply_wear
-from stcolor_core.evaluation.measurements import Store, fingerprint
-from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
+from stcolor_core.evaluation.measurements import Store
+from stcolor_core.evaluation.other_tools import find_results, name_folders
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
 from stcolor_core.evaluation.requirements import describe_gaps, require_frames_to_color, require_memory
-from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
-from stcolor_core.evaluation.stored_pictures import StoredPicture, named_space
-from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
+from stcolor_core.evaluation.scoring import Measurement
+from stcolor_core.evaluation.strips import picture_path, plain_name, write_strip
 from stcolor_core.evaluation.tables import format_more, format_notes, format_table, scores_of, write_results
+from stcolor_core.evaluation.tasks import Task, load_clip, measure_tasks
 from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
-from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
-from stcolor_core.evaluation.worker_processes import open_workers
+from stcolor_core.evaluation.variants import VARIANTS, require_variant
 
-__all__ = ["evaluate", "load_clip"]
+__all__ = ["evaluate"]
 
 _LINES = 216  # of the tables' pictures
 _LEAST_LINES, _MOST_LINES = 16, 4320
 _MOST_WORKERS = 256
-_FILM_SEED = 8
 _Results = dict[str, dict[str, dict[str, Measurement]]]  # by protocol, variant and sequence
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One cell of a table: a variant on a sequence. A worker process gets it.
-
-    Attributes:
-        protocol: Frames and references.
-        variant: See `variants`.
-        sequence: The clip.
-        old_film: Whether to simulate old film.
-        device: Device that a model runs on.
-        frames: Frame indices whose pictures are kept.
-        pictures: Folder of these pictures; None for none.
-        rounds: Whether the pictures are measured in 8 bits, for a table with results of other tools.
-        results: The picture of each frame, if another tool has coloured the clip; None if `variant` is ours.
-    """
-
-    protocol: Protocol
-    variant: str
-    sequence: datasets.DatasetSequence
-    old_film: bool
-    device: str
-    frames: tuple[int, ...] = ()
-    pictures: Path | None = None
-    rounds: bool = False
-    results: dict[int, StoredPicture] | None = None
-
-    @property
-    def references(self) -> tuple[int, ...]:
-        """Return the frame indices that take their true colour."""
-        return self.protocol.reference_indices(self.count)
-
-    @property
-    def count(self) -> int:
-        """Return how many frames of the clip are used."""
-        return self.protocol.frame_count(len(self.sequence))
-
-    @property
-    def tracks_densely(self) -> bool:
-        """Return whether a model with dense tracking colours the clip."""
-        return self.results is None and tracks_densely(self.variant)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Return protocol, variant and sequence, with what else tells two results in one folder apart."""
-        wear = ("old-film",) * self.old_film + ("8-bit",) * self.rounds
-        return (self.protocol.name, self.variant, self.sequence.name, "x".join(map(str, self.sequence.size)), *wear)
-
-    @property
-    def fingerprint(self) -> str:
-        """Return a digest of everything that the measurement depends on."""
-        space = None if self.sequence.colorspace is None else named_space(self.sequence.colorspace).identity
-        clip = [self.sequence.size, self.old_film, space]
-        settings = [asdict(self.protocol), self.variant, clip, self.rounds, self.device]
-        results = dict.fromkeys(result.path for result in (self.results or {}).values())
-        return fingerprint(settings=settings, files=[*self.sequence.files, *(self.sequence.masks or ()), *results])
 
 
 def evaluate(
@@ -151,7 +86,7 @@ def evaluate(
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
     others = name_folders(against, variants)
-    tasks: list[_Task] = []
+    tasks: list[Task] = []
     for protocol in chosen:
         sequences = _read_sequences(directory, protocol, lines=lines, names=names, colorspace=colorspace)
         require_frames_to_color(protocol, sequences)
@@ -159,18 +94,12 @@ def evaluate(
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
         for sequence in sequences:
-            row = _Task(protocol, "", sequence, old_film, str(device), rounds=bool(others))
+            row = Task(protocol, "", sequence, old_film, str(device), rounds=bool(others))
             tasks += [replace(row, variant=variant) for variant in variants]
-            for name, folder in others.items():
-                found = _find_results(folder, protocol, sequence, is_only=len(sequences) == 1)
-                tasks.append(replace(row, variant=name, results=found))
+            tasks += _tasks_of_others(row, others, is_only=len(sequences) == 1)
     tasks = [_keep_frames(task, strips, output) for task in tasks]
     _require_shown(tasks, strips, trace)
-    gaps = (line for task in tasks for line in describe_gaps(task.sequence, task.count))
-    for line in dict.fromkeys([*_describe_empty_folders(directory, names), *gaps]):
-        tqdm.write(f"stcolor: {line}", file=sys.stderr)
-    if not has_scikit_image():
-        tqdm.write("stcolor: CIEDE2000 and SSIM are left out. To have them: pip install scikit-image", file=sys.stderr)
+    _say_what_is_left_out(directory, tasks, names)
     results: _Results = {protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen}
     _fill(results, tasks, None if output is None else Store(output / "measurements"), workers)
     if output is not None:
@@ -181,21 +110,6 @@ def evaluate(
         if trace is not None:
             _write_traces(output, tasks, trace, device)
     return results
-
-
-@lru_cache(maxsize=1)
-def load_clip(sequence: datasets.DatasetSequence, frames: int | None, old_film: bool) -> Clip:
-    """Return the clip that is measured. The last one is kept in memory.
-
-    Args:
-        sequence: The sequence.
-        frames: How many of its frames are used; None for all.
-        old_film: Whether to simulate old film, see `film.FilmWear`.
-    """
-    clip = Clip.load(sequence, frames)
-    if old_film:
-        clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
-    return clip
 
 
 def _require_settings(output: Path | None, *, lines: int, workers: int, plots: bool, shows_frames: bool) -> None:
@@ -209,7 +123,7 @@ def _require_settings(output: Path | None, *, lines: int, workers: int, plots: b
         diagrams.require_matplotlib()
 
 
-def _require_shown(tasks: Sequence[_Task], strips: Sequence[int], trace: TracePoint | None) -> None:
+def _require_shown(tasks: Sequence[Task], strips: Sequence[int], trace: TracePoint | None) -> None:
     """Raise BadRequest if a frame or a pixel that is to be shown is in no clip."""
     for frame in strips:
         if not any(frame in task.frames for task in tasks):
@@ -218,11 +132,11 @@ def _require_shown(tasks: Sequence[_Task], strips: Sequence[int], trace: TracePo
         _require_traceable(tasks, trace)
 
 
-def _fill(results: _Results, tasks: Sequence[_Task], store: Store | None, workers: int) -> None:
+def _fill(results: _Results, tasks: Sequence[Task], store: Store | None, workers: int) -> None:
     """Add the measurements to the results, and print each protocol's tables once it is complete."""
     left = Counter(task.protocol.name for task in tasks)
     with tqdm(total=len(tasks), unit="clip", disable=None, dynamic_ncols=True) as bar:
-        for task, measurement in _measure_all(tasks, store, workers):
+        for task, measurement in measure_tasks(tasks, store, workers):
             name = task.protocol.name
             results[name][task.variant][task.sequence.name] = measurement
             left[name] -= 1
@@ -233,79 +147,14 @@ def _fill(results: _Results, tasks: Sequence[_Task], store: Store | None, worker
                 tqdm.write(_format(name, results[name]) + "\n")
 
 
-def _measure_all(tasks: Sequence[_Task], store: Store | None, workers: int) -> Iterator[tuple[_Task, Measurement]]:
-    """Yield each task with its measurement, in the order in which they are done: what is kept comes first."""
-    missing = []
-    for task in tasks:
-        is_complete = task.pictures is None or has_pictures(task.pictures, task.frames)
-        kept = store.load(task.key, task.fingerprint) if store and is_complete else None
-        if kept is None:
-            missing.append(task)
-        else:
-            yield task, kept
-    measured = _measure_here(missing) if workers == 1 else _measure_in_processes(missing, workers)
-    for task, measurement in measured:
-        if store is not None:
-            store.save(task.key, task.fingerprint, measurement)
-        yield task, measurement
+def _tasks_of_others(row: Task, others: Mapping[str, Path], *, is_only: bool) -> Iterator[Task]:
+    """Yield a task for the results of each other tool, by name and folder, on the sequence of a row of the table."""
+    frames = [frame for frame in range(row.count) if frame not in row.references]
+    for name, folder in others.items():
+        yield replace(row, variant=name, results=find_results(folder, row.sequence, frames, is_only=is_only))
 
 
-def _measure_here(tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Measurement]]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for task in tasks:
-            yield task, _measure(task)
-    finally:
-        torch.set_num_threads(threads)
-        load_clip.cache_clear()
-
-
-def _measure_in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Measurement]]:
-    if not tasks:
-        return
-    try:
-        with open_workers(min(workers, len(tasks)), _begin_worker) as executor:
-            futures: dict[Future[Measurement], _Task] = {executor.submit(_measure, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-    except BrokenProcessPool:
-        raise StcolorError(
-            "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
-            "--output, what was measured is kept."
-        ) from None
-
-
-def _begin_worker() -> None:
-    torch.set_num_threads(1)
-
-
-def _measure(task: _Task) -> Measurement:
-    clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
-    device = torch.device(task.device)
-    if task.results is not None:
-        pictures = read_results(clip, task.results)
-    else:
-        pictures = color_pictures(clip, task.references, task.variant, device=device)
-        pictures = as_eight_bit(pictures) if task.rounds else pictures
-    if task.pictures is not None:
-        pictures = keep_pictures(pictures, task.frames, task.pictures)
-    measurement = measure_pictures(clip, task.references, pictures, device=device)
-    if task.results is None:
-        return measurement
-    return replace(measurement, score=replace(measurement.score, seconds=float("nan")))  # only reading was timed
-
-
-def _find_results(
-    folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
-) -> dict[int, StoredPicture]:
-    count = protocol.frame_count(len(sequence))
-    references = protocol.reference_indices(count)
-    frames = [frame for frame in range(count) if frame not in references]
-    return find_results(folder, sequence, frames, is_only=is_only)
-
-
-def _keep_frames(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
+def _keep_frames(task: Task, strips: Sequence[int], output: Path | None) -> Task:
     """Return the task with what it has to keep of the frames that are shown."""
     frames = tuple(frame for frame in strips if 0 <= frame < task.count and frame not in task.references)
     if output is None or not frames:
@@ -315,9 +164,9 @@ def _keep_frames(task: _Task, strips: Sequence[int], output: Path | None) -> _Ta
     return replace(task, frames=frames, pictures=output.joinpath("frames", *map(plain_name, names)))
 
 
-def _write_strips(output: Path, tasks: Iterable[_Task]) -> None:
+def _write_strips(output: Path, tasks: Iterable[Task]) -> None:
     """Write one strip for each protocol, sequence and chosen frame."""
-    groups: dict[tuple[str, str], list[_Task]] = {}
+    groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         if task.pictures is not None:
             groups.setdefault((task.protocol.name, task.sequence.name), []).append(task)
@@ -330,7 +179,7 @@ def _write_strips(output: Path, tasks: Iterable[_Task]) -> None:
     load_clip.cache_clear()
 
 
-def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, device: torch.device) -> None:
+def _write_traces(output: Path, tasks: Iterable[Task], point: TracePoint, device: torch.device) -> None:
     """Write the trace of a pixel for each protocol and sequence, by the first variant that tracks densely."""
     done: set[tuple[str, str]] = set()
     for task in tasks:
@@ -343,7 +192,7 @@ def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, devic
             write_trace(output / "trace" / name, clip, traced)
 
 
-def _require_traceable(tasks: Iterable[_Task], point: TracePoint) -> None:
+def _require_traceable(tasks: Iterable[Task], point: TracePoint) -> None:
     dense = [task for task in tasks if task.tracks_densely]
     if not dense:
         raise BadRequest("--trace needs a variant with dense tracking, such as standard. Name one with --variants.")
@@ -382,11 +231,16 @@ def _read_sequences(
     return sequences
 
 
-def _describe_empty_folders(directory: Path, names: Sequence[str] | None) -> list[str]:
-    return [
+def _say_what_is_left_out(directory: Path, tasks: Iterable[Task], names: Sequence[str] | None) -> None:
+    empty = (
         f"{directory / name} holds neither a picture nor a movie, so it is left out. Fill it, or remove it."
         for name in (datasets.empty_folders(directory) if names is None else ())
-    ]
+    )
+    gaps = (line for task in tasks for line in describe_gaps(task.sequence, task.count))
+    for line in dict.fromkeys([*empty, *gaps]):
+        tqdm.write(f"stcolor: {line}", file=sys.stderr)
+    if not has_scikit_image():
+        tqdm.write("stcolor: CIEDE2000 and SSIM are left out. To have them: pip install scikit-image", file=sys.stderr)
 
 
 def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Image
 from stcolor_core.errors import BadRequest, ColorError
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe, srgb_encode
+from stcolor_core.images.color import srgb_encode
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.ocio import Space, open_space
 from stcolor_core.images.pictures import Picture
 from stcolor_core.movies.color import tagged_space

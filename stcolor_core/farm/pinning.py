@@ -14,8 +14,9 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.reference_files import ReferencePicture, find_references, split_references
 from stcolor_core.shots.shot import Shot, map_paths
-from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_references, split_references
+from stcolor_core.shots.shot_files import find_frames
 from stcolor_core.shots.transitions import format_transitions
 
 __all__ = ["list_inputs", "pin", "plan_tasks"]

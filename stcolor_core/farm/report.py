@@ -10,7 +10,7 @@ from pathlib import Path
 from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames, OutputState
-from stcolor_core.pipeline.key_planning import report_next
+from stcolor_core.pipeline.key_suggestions import report_next
 from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.plurals import form_of
 from stcolor_core.shots.shot import Shot

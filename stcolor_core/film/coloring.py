@@ -21,10 +21,11 @@ from stcolor_core.errors import (
     StcolorError,
 )
 from stcolor_core.film.claims import claim_film
+from stcolor_core.film.film_keys import FilmKeys, find_keys
 from stcolor_core.film.key_name import did_you_mean
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.plate_changes import describe_changes, require_plates
-from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
+from stcolor_core.film.shots import SceneShot, dissolve_shot, make_shots
 from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
 from stcolor_core.images.frame_ranges import name_frames

@@ -13,9 +13,10 @@ from itertools import combinations
 import numpy as np
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.film.film_keys import FilmKeys
 from stcolor_core.film.likeness import ALIKE, SceneLook, frame_likeness
 from stcolor_core.film.plan import FilmPlan, KeyName
-from stcolor_core.film.shots import FilmKeys, scene_shot
+from stcolor_core.film.shots import scene_shot
 from stcolor_core.method.key_plan import PlannedKey, SceneOptions
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.key_planning import find_shot_options

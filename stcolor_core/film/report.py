@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import PlateError, StcolorError
 from stcolor_core.film.coloring import film_shots
+from stcolor_core.film.film_keys import FilmKeys, find_keys
 from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.plate_changes import describe_changes, require_plates
 from stcolor_core.film.progress import SceneProgress, describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
-from stcolor_core.film.shots import FilmKeys, SceneShot, find_keys
+from stcolor_core.film.shots import SceneShot
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
 from stcolor_core.images.color_room import any_can_hold_color

@@ -89,9 +89,9 @@ class PlateReader:
 
     def settled_states(self) -> list[list[int]] | None:
         """Return what decides each frame: its number and its file's state; None if a file was changed just now."""
-        if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.frames):
+        if not all(is_settled(self._inputs.states.plate_status(frame)) for frame in self.frames):
             return None
-        return [[frame, *self._inputs.plate_state(frame)] for frame in self.frames]
+        return [[frame, *self._inputs.states.plate(frame)] for frame in self.frames]
 
     def find_transitions(self, looks: Callable[[Iterable[int]], Iterable[int]] = iter) -> Transitions:
         """Return the plate's cuts and dissolves; those of an earlier run if no frame has changed.

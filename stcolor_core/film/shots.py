@@ -1,54 +1,25 @@
-"""Turn the scenes and dissolves of a plan into shots: which keyframes track a scene, and which lend it their colour."""
+"""Turn the scenes and dissolves of a plan into shots."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stcolor_core.arrays import Plane
 from stcolor_core.errors import Cancelled, PlateError
-from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
-from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
+from stcolor_core.film.film_keys import FilmKeys
+from stcolor_core.film.key_name import KeyName, PlanMistake
+from stcolor_core.film.lending import LenderRanking, borrow
 from stcolor_core.film.plan import FilmPlan, FilmPlate
-from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.troubles import SceneTrouble, find_culprit
-from stcolor_core.images.color_room import any_can_hold_color, can_hold_color, color_room
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.input_spaces import has_plate_type
-from stcolor_core.pipeline.transition_search import scene_describer
-from stcolor_core.remedies import advise
 from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import SAME_AS_PLATE, Reference, Still
 from stcolor_core.shots.shot import Shot
 
-__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
-
-
-@dataclass(frozen=True)
-class FilmKeys:
-    """The keyframes of a film that exist.
-
-    Attributes:
-        paths: Keyframe -> its picture.
-        scenes: Keyframe -> the name of its scene; keyframes between scenes are not among them.
-    """
-
-    paths: Mapping[KeyName, Path]
-    scenes: Mapping[KeyName, str]
-
-    def of_scene(self, name: str) -> list[KeyName]:
-        """Return the keyframes of a scene, in time order.
-
-        Args:
-            name: The scene's name.
-        """
-        return sorted(key for key, scene in self.scenes.items() if scene == name)
+__all__ = ["SceneShot", "dissolve_shot", "make_shots", "scene_shot"]
 
 
 @dataclass(frozen=True)
@@ -68,57 +39,6 @@ class SceneShot:
     own: tuple[KeyName, ...] = ()
     borrowed: tuple[KeyName, ...] = ()
     trouble: SceneTrouble | None = None
-
-
-def find_keys(plan: FilmPlan) -> FilmKeys:
-    """Return the keyframes that exist, by the plan's patterns.
-
-    Args:
-        plan: The plan.
-
-    Raises:
-        PlanMistake: If a pattern of keyframes has no frame number, or a keyframe that the plan pins or excludes does
-            not exist.
-    """
-    paths: dict[KeyName, Path] = {}
-    for name, plate in plan.plates.items():
-        if plate.keys is None:
-            continue
-        pattern = FramePattern.parse(plate.keys)
-        if not pattern.is_sequence:
-            raise PlanMistake(
-                f"The keyframes {plate.keys} have no frame number. Write them like keys/{name}.####.exr: "
-                f"plates.{name}.keys.",
-                "plates",
-                name,
-                "keys",
-            )
-        paths.update({KeyName(name, frame): pattern.path(frame) for frame in pattern.frames()})
-    owner = {KeyName(scene.plate, frame): name for name, scene in plan.scenes.items() for frame in plan.frames(name)}
-    for name, group in plan.groups.items():
-        _require_painted(plan, paths, group.pin, "pins", "groups", name, "pin")
-        _require_painted(plan, paths, group.exclude, "excludes", "groups", name, "exclude")
-    if paths:  # before anything is painted, an excluded frame may be one that will be
-        for name, scene in plan.scenes.items():
-            _require_painted(plan, paths, scene.exclude, "excludes", "scenes", name, "exclude")
-    return FilmKeys(paths, {key: owner[key] for key in sorted(paths) if key in owner})
-
-
-def _require_painted(
-    plan: FilmPlan, paths: Mapping[KeyName, Path], keys: Iterable[str], verb: str, part: str, name: str, setting: str
-) -> None:
-    """Refuse the name of a keyframe that does not exist, and name those that may be meant."""
-    for number, text in enumerate(keys):
-        key = KeyName.parse(text)
-        if key not in paths:
-            painted = plan.plates[key.plate].keys
-            missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
-            hint = f"{nearest_frames(key, paths)} ".lstrip()
-            raise PlanMistake(
-                f"{part[:-1].capitalize()} {name} {verb} {text}, which is not painted{missing}. {hint}"
-                f"Paint frame {key.frame} of plate {key.plate}, or take it out of {part}.{name}.{setting}.",
-                *(part, name, setting, str(number)),
-            )
 
 
 def make_shots(
@@ -149,7 +69,7 @@ def make_shots(
     """
     names = [name for name in plan.scenes if not only or name in only]
     asked = [name for name in names if not plan.scenes[name].grey]
-    ranking = _Likeness(plan, warn) if keys.scenes and not all(map(keys.of_scene, asked)) else None
+    ranking = LenderRanking(plan, warn) if keys.scenes and not all(map(keys.of_scene, asked)) else None
     shots: list[SceneShot] = []
     for name in names:
         if cancelled():
@@ -162,7 +82,7 @@ def make_shots(
             shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))
             continue
         try:
-            borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+            borrowed = [] if ranking is None else borrow(plan, keys, name, ranking, warn)
         except PlateError as error:
             needed = _scene_shot(plan, keys, name, (), ())
             trouble = SceneTrouble(name, error.marked, find_culprit(needed, error.marked))
@@ -282,113 +202,3 @@ def _shot(
         method=replace(plan.method, cuts="none"),
         ocio=plan.ocio,
     )
-
-
-class _Likeness:
-    """The likeness of keyframes to scenes; the features of a frame are computed when they are first asked for."""
-
-    def __init__(self, plan: FilmPlan, warn: Callable[[str], None]) -> None:
-        self._plan, self._warn = plan, warn
-        self._describe = scene_describer()
-        self._readers: dict[str, PlateReader] = {}
-        self._features: dict[KeyName, NDArray[np.float32]] = {}
-        self._holds_color: dict[KeyName, bool] = {}
-        self._unread: set[KeyName] = set()
-
-    def rank(self, keys: Collection[KeyName], scene: str) -> list[KeyName]:
-        """Return keyframes by their likeness to a scene, the most alike first. Reads frames only if there are any.
-
-        Raises:
-            PlateError: If a frame of the scene cannot be read.
-        """
-        if not keys:
-            return []
-        plate = self._plan.scenes[scene].plate
-        frames = sample_frames(self._present(plate, self._plan.frames(scene)))
-        look = SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
-        return sorted(keys, key=lambda key: (-self._of_key(key, look), key))
-
-    def _of_key(self, key: KeyName, look: SceneLook) -> float:
-        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene.
-
-        If that plate frame cannot be read, the keyframe comes after the others: the scenes that borrow need not wait.
-        """
-        if key in self._unread:
-            return -np.inf
-        try:
-            return max(frame_likeness(self.features(key), each) for each in look.features)
-        except PlateError as error:
-            self._unread.add(key)
-            self._warn(f"Keyframe {key} is borrowed after all others, as its plate cannot be read: {error.marked}")
-            return -np.inf
-
-    def features(self, key: KeyName) -> NDArray[np.float32]:
-        if key not in self._features:
-            lightness = self._lightness(key)
-            self._holds_color[key] = can_hold_color(color_room(lightness))
-            self._features[key] = describe_looks([lightness], self._describe)[0]
-        return self._features[key]
-
-    def can_lend(self, key: KeyName) -> bool:
-        """Return whether a keyframe has colour for other scenes; True if its plate frame cannot be read."""
-        try:
-            self.features(key)
-        except PlateError:
-            return True
-        return self._holds_color[key]
-
-    def holds_color(self, scene: str) -> bool:
-        """Return whether a scene can hold colour; True if one of its frames cannot be read."""
-        plate = self._plan.scenes[scene].plate
-        try:
-            frames = self._present(plate, self._plan.frames(scene))
-            return any_can_hold_color(frames, lambda frame: self._lightness(KeyName(plate, frame)))
-        except PlateError:
-            return True
-
-    def _lightness(self, key: KeyName) -> Plane:
-        reader = self._reader(key.plate)
-        if key.frame not in reader.frames:
-            path = self._plan.plates[key.plate].path
-            raise PlateError(f"Frame {key.frame} of {path} is missing. Render it, or {advise('missing')}.")
-        return reader.lightness(key.frame)
-
-    def _reader(self, plate: str) -> PlateReader:
-        if plate not in self._readers:
-            own = self._plan.plates[plate]
-            self._readers[plate] = PlateReader(own, missing="skip", ocio=self._plan.ocio, warn=self._warn)
-        return self._readers[plate]
-
-    def _present(self, plate: str, frames: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the frames that can be looked at: all, unless the plate may lack some."""
-        if self._plan.plates[plate].missing == "error":
-            return frames
-        there = set(self._reader(plate).frames)
-        return tuple(frame for frame in frames if frame in there) or frames
-
-
-def _borrow(
-    plan: FilmPlan, keys: FilmKeys, name: str, ranking: _Likeness, warn: Callable[[str], None]
-) -> list[KeyName]:
-    """Return the keyframes of other scenes that colour a scene: the pinned ones first, then the most alike."""
-    scene = plan.scenes[name]
-    group = plan.groups.get(scene.group)
-    excluded = {KeyName.parse(text) for text in scene.exclude}
-    excluded |= {KeyName.parse(text) for each in plan.groups.values() for text in each.exclude}
-    allowed = [key for key, owner in keys.scenes.items() if key not in excluded and not plan.scenes[owner].grey]
-    borrowed = [key for text in (group.pin if group else ()) if (key := KeyName.parse(text)) not in excluded]
-    if len(borrowed) < plan.stills:
-        own_group = [key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group]
-        candidates = list(filter(ranking.can_lend, own_group))
-        if not candidates and not borrowed:
-            candidates = list(filter(ranking.can_lend, allowed))
-            if candidates and ranking.holds_color(name):
-                but = " but on black or white frames, which lend no colour" if own_group else ""
-                warn(
-                    f"Group {scene.group} of scene {name} has no keyframe{but}: it takes the colour of the most alike "
-                    "ones of the film. Paint one in this group."
-                )
-        borrowed += ranking.rank([key for key in candidates if key not in borrowed], name)
-    borrowed = borrowed[: plan.stills]
-    # a shot needs a picture in colour, and a black scene takes nothing from it
-    return allowed[:1] if not borrowed and allowed and not ranking.holds_color(name) else borrowed

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Pixels, Plane, Vector
-from stcolor_core.images.color import ColorPipe, roll_off, srgb_decode, srgb_encode
+from stcolor_core.images.color import roll_off, srgb_decode, srgb_encode
 from stcolor_core.images.color_curves import as_three_channels
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.nearest import nearest_in
 from stcolor_core.images.plates import ALPHA_STEP
 

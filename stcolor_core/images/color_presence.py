@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 
 __all__ = ["ReferenceFlaw", "block_means", "find_flaw", "lacks_color"]
 

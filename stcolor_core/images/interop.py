@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stcolor_core.errors import ColorError
-from stcolor_core.images.color import SRGB
+from stcolor_core.images.color_pipe import SRGB
 from stcolor_core.images.ocio import open_config, open_space
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.tagged_spaces import KNOWN_CONFIG, find_tagged_space

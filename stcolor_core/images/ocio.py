@@ -21,11 +21,11 @@ import PyOpenColorIO as ocio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import ColorError, UnknownSpace
+from stcolor_core.images.color import XYZ_FROM_RGB
 from stcolor_core.remedies import advise
 
 __all__ = [
     "BUILTIN_CONFIG",
-    "XYZ_FROM_REC709",
     "Space",
     "clear_caches",
     "open_config",
@@ -36,16 +36,6 @@ __all__ = [
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 logger = logging.getLogger(__name__)
-
-# Rec.709 primaries and the D65 white point (0.3127, 0.3290), ITU-R BT.709-6.
-XYZ_FROM_REC709 = np.array(
-    [
-        [0.41239079926595934, 0.357584339383878, 0.1804807884018343],
-        [0.21263900587151027, 0.715168678767756, 0.07219231536073371],
-        [0.01933081871559182, 0.11919477979462598, 0.9505321522496607],
-    ]
-)
-"""Matrix from linear Rec.709 to CIE XYZ, shape (3, 3)."""
 
 # Adaptation from one white to another: Lam, 1985, as in ICC.1:2022, annex E.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -179,7 +169,7 @@ def _profile_processor(path: Path, *, inverse: bool) -> Any:
     OpenColorIO takes a profile as a display's: forwards, it leads from XYZ under D65 to the display's values.
     """
     rec709 = np.eye(4)
-    rec709[:3, :3] = np.linalg.inv(XYZ_FROM_REC709)
+    rec709[:3, :3] = np.linalg.inv(XYZ_FROM_RGB)
     direction = ocio.TRANSFORM_DIR_INVERSE if inverse else ocio.TRANSFORM_DIR_FORWARD
     steps = [
         ocio.FileTransform(str(path), direction=direction),
@@ -200,9 +190,9 @@ def open_matrix(to_xyz: NDArray[np.float64], *, white: NDArray[np.float64], name
         name: Its name.
         identity: As in `Space`.
     """
-    own, target = _BRADFORD @ white, _BRADFORD @ XYZ_FROM_REC709.sum(axis=1)
+    own, target = _BRADFORD @ white, _BRADFORD @ XYZ_FROM_RGB.sum(axis=1)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(target / own) @ _BRADFORD
-    matrix = np.linalg.inv(XYZ_FROM_REC709) @ adapted @ to_xyz
+    matrix = np.linalg.inv(XYZ_FROM_RGB) @ adapted @ to_xyz
     return Space(name, identity, _matrix_transform(matrix), _matrix_transform(np.linalg.inv(matrix)), is_linear=True)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from stcolor_core.errors import ColorError
-from stcolor_core.images.color import LINEAR_REC709, SRGB
+from stcolor_core.images.color_pipe import LINEAR_REC709, SRGB
 from stcolor_core.images.color_tags import read_profile
 from stcolor_core.images.ocio import Space, open_config, open_matrix, open_profile, open_space
 

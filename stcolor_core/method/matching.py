@@ -157,6 +157,31 @@ class Matching:
         """
         references = self._relight_references(view, references, tracks)
         by_blocks = self._model.shortlists and not self._method.exact
+        on_grid = self._grid_references(view, references, tracks, by_blocks=by_blocks)
+        along, reacquired = self._flow_colors(frame, view, references, tracks)
+        follows = self._radius is None
+        cells = self._split_cells(view, None) if _has_objects(references) else None
+        layers: tuple[ObjectLayer, ...] = ()
+        if cells is None:
+            warped = warp(view.target, on_grid, temperature=self.temperature, grid=view.grid if by_blocks else None)
+        else:
+            own_cells = [reference.cells for reference in references]
+            warped, layers = warp_by_objects(view.target, cells, on_grid, own_cells, temperature=self.temperature)
+        return Evidence(
+            lightness=view.lightness,
+            grid_lightness=view.grid_lightness,
+            stride=view.stride,
+            warp=warped,
+            layers=layers,
+            restricted=any(reference.restricts for reference in on_grid[: len(tracks)]),
+            flows=(*along, *reacquired) if self._method.flow else (),
+            leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
+        )
+
+    def _grid_references(
+        self, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks], *, by_blocks: bool
+    ) -> list[GridReference]:
+        """Return the references as attention takes them. If tracks restrict it, those without a track give nothing."""
         on_grid = [
             GridReference(
                 reference.features,
@@ -176,33 +201,7 @@ class Matching:
         no_candidates = (
             torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
         )
-        untracked = [replace(reference, candidates=no_candidates) for reference in on_grid[len(tracks) :]]
-        along, reacquired = self._flow_colors(frame, view, references, tracks)
-        follows = self._radius is None
-        cells = self._split_cells(view, None) if _has_objects(references) else None
-        layers: tuple[ObjectLayer, ...] = ()
-        if cells is None:
-            warped = warp(
-                view.target,
-                [*tracked, *untracked],
-                temperature=self.temperature,
-                grid=view.grid if by_blocks else None,
-            )
-        else:
-            own_cells = [reference.cells for reference in references]
-            warped, layers = warp_by_objects(
-                view.target, cells, [*tracked, *untracked], own_cells, temperature=self.temperature
-            )
-        return Evidence(
-            lightness=view.lightness,
-            grid_lightness=view.grid_lightness,
-            stride=view.stride,
-            warp=warped,
-            layers=layers,
-            restricted=restricted,
-            flows=(*along, *reacquired) if self._method.flow else (),
-            leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
-        )
+        return [*tracked, *(replace(reference, candidates=no_candidates) for reference in on_grid[len(tracks) :])]
 
     def _relight_references(
         self, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]

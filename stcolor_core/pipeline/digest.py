@@ -75,7 +75,7 @@ class Digests:
             **({"lossy": True} if shot.output.is_lossy else {}),
             # on by default, and left out then: no frame that was written before there was the choice is lost
             **({} if shot.output.provenance else {"provenance": False}),
-            "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
+            "stills": [inputs.states.coloured(Path(still.path), still.colorspace) for still in shot.stills],
         }
 
     def of_span(self, span: Span, walks: Iterable[PatchWalk] = ()) -> str:
@@ -128,17 +128,17 @@ class Digests:
     ) -> str:
         method = self._shot.method
         reads = self._with_neighbours(reads, references)
-        mattes = [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else []
+        mattes = [self._inputs.mattes.state(frame) for frame in reads] if self._with_mattes else []
         state = {
             **self._settings,
             "bounds": bounds,
-            "plates": [[frame, *self._inputs.plate_state(frame)] for frame in reads],
+            "plates": [[frame, *self._inputs.states.plate(frame)] for frame in reads],
             "references": [
-                [frame, *self._inputs.reference_state(self._inputs.references[frame])] for frame in references
+                [frame, *self._inputs.states.reference(self._inputs.references[frame])] for frame in references
             ],
-            "patches": [[frame, *map(self._inputs.reference_state, self._inputs.patches[frame])] for frame in patches],
+            "patches": [[frame, *map(self._inputs.states.reference, self._inputs.patches[frame])] for frame in patches],
             "swatches": [
-                [*astuple(swatch), self._inputs.matte_state(frame)]
+                [*astuple(swatch), self._inputs.mattes.state(frame)]
                 for frame in patches
                 for swatch in self._inputs.swatches.get(frame, ())
             ],
@@ -151,7 +151,7 @@ class Digests:
             state["parts"] = parts  # fitted as whole keyframes are
         if self._inputs.strangers:
             state["strangers"] = [
-                [frame, *self._inputs.reference_state(picture)] for frame, picture in self._inputs.strangers.items()
+                [frame, *self._inputs.states.reference(picture)] for frame, picture in self._inputs.strangers.items()
             ]
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
             state["colorless"] = [_COLORLESS, *colorless]  # only then, so that the frames of all other shots stay valid

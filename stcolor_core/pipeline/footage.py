@@ -362,7 +362,7 @@ class ShotFootage:
         Args:
             frame: The frame's number.
         """
-        return self._use_instances and bool(self._inputs.mattes(frame))
+        return self._use_instances and bool(self._inputs.mattes.of(frame))
 
     def instances(self, frame: int) -> Instances | None:
         """Return the instances of a frame: from the shot's mattes, or detected if the shot has no mattes.

@@ -22,8 +22,9 @@ from stcolor_core.models.weight_files import checksum
 from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.plurals import form_of
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_mattes
+from stcolor_core.shots.shot_files import find_frames, find_mattes
 
 __all__ = ["InputChange", "InputRecord", "MadeFrames", "UsedFile", "describe_changes", "find_changes", "make_record"]
 
@@ -192,8 +193,8 @@ def make_record(
         found.setdefault((kind, path), set()).update(() if frame is None else (frame,))
     files = []
     for (kind, path), frames in found.items():
-        size, time = inputs.state(path)
-        content = inputs.content_of_coloured(path) if kind in ("reference", "mask", "still") else None
+        size, time = inputs.states.of_file(path)
+        content = inputs.states.content_of_coloured(path) if kind in ("reference", "mask", "still") else None
         frames_text = format_frames(frames) if frames else ""
         files.append(UsedFile(kind=kind, frames=frames_text, path=str(path), size=size, time=time, checksum=content))
     return InputRecord(

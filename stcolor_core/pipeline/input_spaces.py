@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stcolor_core.errors import ColorError, UnknownSpace
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.images.ocio import Space, open_config
@@ -18,8 +18,9 @@ from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
 from stcolor_core.shots.pictures import SAME_AS_PLATE, Plate, Reference, Still
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture, find_frames
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["InputColorspace", "InputSpaces", "describe_idle_config", "has_plate_type", "open_pipe"]
 

@@ -1,4 +1,4 @@
-"""The files that decide a shot's pixels: find them, read them, and detect when they change.
+"""The files that decide a shot's pixels: find them, and read them.
 
 A run reads pictures only through this module, so that everything it reads is also in the digest of its frames.
 """
@@ -9,33 +9,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from stcolor_core.files.stat_cache import StatCache, Status
+from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
-from stcolor_core.images.pictures import Picture, Window
+from stcolor_core.images.pictures import Picture
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_contents import InputContents
-from stcolor_core.pipeline.input_files import InputFiles, MatteHeader, manifest_state
-from stcolor_core.pipeline.input_spaces import InputSpaces, describe_idle_config, open_pipe
+from stcolor_core.pipeline.input_files import InputFiles
+from stcolor_core.pipeline.input_spaces import InputColorspace, InputSpaces, describe_idle_config, open_pipe
+from stcolor_core.pipeline.input_states import InputStates
+from stcolor_core.pipeline.matte_files import MatteFiles
 from stcolor_core.pipeline.plate_formats import find_movie_start, find_plate_formats, plate_canvas
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
 from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
+from stcolor_core.shots.reference_files import ReferencePicture, find_references, split_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import (
-    ReferencePicture,
-    check_mattes,
-    find_frames,
-    find_mattes,
-    find_references,
-    split_references,
-)
+from stcolor_core.shots.shot_files import check_mattes, find_frames
 from stcolor_core.shots.swatch_frames import find_swatches
 
 __all__ = ["ShotInputs"]
@@ -63,6 +59,8 @@ class ShotInputs:
         parts: Frame -> a keyframe that is the lowest of its frame's patches, as it shows a part (`keyframe_roles`).
         patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
         swatches: Frame with swatches -> its swatches.
+        mattes: The files of the mattes.
+        states: What each input counts by.
         pipe: The conversion from the plate's colour space.
         spaces: The colour space of every input, in the order in which a run reports them.
         record: The same in one line, as it is written into the frames' metadata.
@@ -91,12 +89,20 @@ class ShotInputs:
         numbers = {path: frame for frame, path in reversed(self.frames.items())}
         self._files = InputFiles(numbers, find_roles(shot, self.frames, found), cache or StatCache(), contents)
         self.formats = find_plate_formats(shot.plate, self.frames, self._files, warn=warn)
-        self._movie_start = find_movie_start(shot.plate)
+        self.mattes = MatteFiles(shot, self.frames, self._files)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
         self._coloured = self._files.formats_of_coloured(coloured)
         self._spaces = InputSpaces(shot, self._coloured, name=self._files.label)
+        self.states = InputStates(
+            self._files,
+            self.frames,
+            coloured=self._coloured,
+            masks=self._masks,
+            spaces=self._spaces,
+            movie_start=find_movie_start(shot.plate),
+        )
         first = next(iter(self.frames.values()))
         self.pipe = open_pipe(shot, shot.plate.colorspace, first, file=self.first_format, exposure=shot.plate.exposure)
         if shot.method.register != "off":
@@ -108,11 +114,7 @@ class ShotInputs:
         self.parts: dict[int, ReferencePicture] = {}
         self.swatches = find_swatches(shot, self.frames)
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
-        references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
-        spaces = self._spaces.describe((first, self.first_format), references, parts, self._covered)
-        self.spaces = tuple(spaces)
-        record = self._spaces.describe_for_record(self.spaces, min(self.frames), references)
-        self.record = "; ".join(map(str, record))
+        self.spaces, self.record = self._describe_spaces()
         for line in describe_idle_config(shot):
             warn(line)
 
@@ -186,15 +188,7 @@ class ShotInputs:
             PlateError: If a file is damaged or has changed since the run began.
         """
         read = partial(plates.read_matte_file, role=matte_role(frame))
-        return [self._files.read(path, read, by_time=True) for path in self.mattes(frame)]
-
-    def mattes(self, frame: int) -> list[Path]:
-        """Return the matte files of a frame: those given for this frame, and the existing files of sequences.
-
-        Args:
-            frame: The frame's number.
-        """
-        return find_mattes(self._shot, frame)
+        return [self._files.read(path, read, by_time=True) for path in self.mattes.of(frame)]
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
         """Return the conversion from the colour space of a reference or still; see `InputSpaces.pipe_of`.
@@ -205,108 +199,6 @@ class ShotInputs:
             exposure: Stops to add before lightness is taken.
         """
         return self._spaces.pipe_of(path, colorspace, exposure=exposure)
-
-    def status(self, path: Path) -> Status:
-        """Return the size and modification time of a file of the shot, from when this run first used it.
-
-        Args:
-            path: The file.
-
-        Raises:
-            PlateError: If it cannot be read.
-        """
-        return self._files.status(path)
-
-    def state(self, path: Path) -> Status:
-        """Return what a file counts by: its status, or the earlier one if it was only touched.
-
-        Args:
-            path: The file.
-
-        Raises:
-            PlateError: If it cannot be read.
-        """
-        return self._files.state(path)
-
-    def files_by_time(self, *, mattes: bool) -> dict[Path, Status]:
-        """Return the files that count by size and time, with these.
-
-        Args:
-            mattes: Whether the mattes are wanted too, and not only the plates.
-        """
-        paths = [*self.frames.values(), *(path for frame in self.frames if mattes for path in self.mattes(frame))]
-        return {path: self.status(path) for path in paths}
-
-    def content_of_coloured(self, path: Path) -> str:
-        """Return the checksum of a reference, of its mask or of a still.
-
-        Args:
-            path: The file.
-        """
-        return self._contents[path]
-
-    def plate_status(self, frame: int) -> Status:
-        """Return the size and modification time of a plate frame's file, from when this run first used it.
-
-        Args:
-            frame: The frame's number.
-        """
-        return self._files.status(self.frames[frame])
-
-    def plate_state(self, frame: int) -> tuple[int, ...]:
-        """Return what decides a plate frame: what its file counts by, as there are too many to compare all bytes.
-
-        Of a movie, the frame's place in it is added.
-
-        Args:
-            frame: The frame's number.
-        """
-        status = self._files.state(self.frames[frame])
-        return status if self._movie_start is None else (*status, frame - self._movie_start)
-
-    def coloured_state(self, path: Path, colorspace: str | None) -> tuple[str, str]:
-        """Return the checksum of a reference or still and the identity of its colour space.
-
-        Args:
-            path: The picture's file.
-            colorspace: The colour space given for it; None if there is none.
-        """
-        space = self.pipe_of(path, colorspace, exposure=0.0).space
-        return self._contents[path], space.identity
-
-    def reference_state(self, picture: ReferencePicture) -> list[object]:
-        """Return everything about a reference that decides pixels: its content and colour space, and where it counts.
-
-        Args:
-            picture: The reference.
-        """
-        mask = None if picture.mask is None else self._contents[picture.mask]
-        frame = [] if picture.movie_frame is None else [picture.movie_frame]
-        place = [] if picture.placement is None else [picture.placement.display, picture.placement.inside]
-        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha, *frame, *place]
-
-    def matte_state(self, frame: int) -> list[Status | str]:
-        """Return the size and time of each of a frame's mattes, then the checksums of the manifests they name.
-
-        Args:
-            frame: The frame's number.
-        """
-        paths = self.mattes(frame)
-        states: list[Status | str] = [self._files.state(path) for path in paths]
-        return states + [
-            manifest_state(path.parent / name) for path in paths if (name := self._matte_headers[path].manifest)
-        ]
-
-    def content(self, path: Path) -> str:
-        """Return the checksum of another file that the shot reads, such as detector weights.
-
-        Args:
-            path: The file.
-
-        Raises:
-            PlateError: If the file cannot be read.
-        """
-        return self._files.checksums([path])[path]
 
     @cached_property
     def interop_id(self) -> str | None:
@@ -346,14 +238,6 @@ class ShotInputs:
             return True
         return self._covered.get(picture) == 0
 
-    def matte_sizes(self, frame: int) -> list[Window]:
-        """Return the display window of each of a frame's mattes.
-
-        Args:
-            frame: The frame's number.
-        """
-        return [self._matte_headers[path].display_window for path in self.mattes(frame)]
-
     def is_result(self, path: Path) -> bool:
         """Return whether the header of a reference or still says that RefColorize wrote the file.
 
@@ -379,7 +263,7 @@ class ShotInputs:
 
         def state(picture: ReferencePicture, frame: int) -> object:
             settings = self.pipe.space.identity, plate.layer, plate.exposure
-            return self.reference_state(picture), self.plate_state(frame), str(self.frames[frame]), frame, settings
+            return self.states.reference(picture), self.states.plate(frame), str(self.frames[frame]), frame, settings
 
         return places.placed_all(found, state=state, warn=warn)
 
@@ -391,15 +275,13 @@ class ShotInputs:
         parts = {picture for picture in undecided if self._covered[picture] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
 
-    @cached_property
-    def _contents(self) -> Mapping[Path, str]:
-        """Return the checksums of the references, their masks and the stills."""
-        return self._files.checksums([*self._coloured, *self._masks])
-
-    @cached_property
-    def _matte_headers(self) -> Mapping[Path, MatteHeader]:
-        """Return what the header of each matte says."""
-        return self._files.matte_headers(path for frame in self.frames for path in self.mattes(frame))
+    def _describe_spaces(self) -> tuple[tuple[InputColorspace, ...], str]:
+        """Return the colour space of every input, and the same in one line."""
+        references, parts = list(self.pictures_of_references()), {p for group in self.patches.values() for p in group}
+        plate = next(iter(self.frames.values())), self.first_format
+        spaces = tuple(self._spaces.describe(plate, references, parts, self._covered))
+        record = self._spaces.describe_for_record(spaces, min(self.frames), references)
+        return spaces, "; ".join(map(str, record))
 
     @cached_property
     def _formats_of_masks(self) -> Mapping[Path, HeaderSummary]:

@@ -18,8 +18,8 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["keep_lone_keyframes", "settle_keyframes"]
 
@@ -57,9 +57,9 @@ def settle_keyframes(
         if is_movie(picture.path) or flaws.of(frame):
             return _FITS
         near = find_neighbours(frame, inputs.frames)
-        states = [inputs.plate_state(other) for other in (frame, *near)]
+        states = [inputs.states.plate(other) for other in (frame, *near)]
         settings = inputs.pipe.space.identity, shot.plate.layer, shot.plate.exposure, shot.method.working_height
-        key = repr((inputs.reference_state(picture), str(inputs.frames[frame]), states, settings))
+        key = repr((inputs.states.reference(picture), str(inputs.frames[frame]), states, settings))
         return str(cache.get_for_key(_KIND, key, partial(_judge, frame, shot, inputs, footage)))
 
     verdicts = {frame: judge(frame) for frame in inputs.references}

@@ -17,9 +17,9 @@ from stcolor_core.pipeline.input_record import InputRecord, make_record
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.plurals import form_of
 from stcolor_core.remedies import advise
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.settings import Tracking
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, plan, spans_containing, split_span
 from stcolor_core.shots.transitions import Transitions, parse_transitions
 
@@ -120,7 +120,7 @@ def detector_digest(shot: Shot, inputs: ShotInputs) -> str | None:
         return registry.digest(_DETECTOR)
     files = [Path(method.detector_weights)] if method.detector_weights else []
     files += config_files(Path(method.detector_config)) if method.detector_config else []
-    return ":".join([method.detector, *(inputs.content(path) for path in files)])
+    return ":".join([method.detector, *(inputs.states.content(path) for path in files)])
 
 
 def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:

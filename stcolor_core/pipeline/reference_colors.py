@@ -11,7 +11,8 @@ from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.images.alpha_use import AlphaUse, find_alpha_use, unpremultiply
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.coverage import COVERED, mask_plane
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header, Picture
@@ -24,8 +25,8 @@ from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["ReferenceColors"]
 

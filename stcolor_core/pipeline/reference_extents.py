@@ -13,7 +13,7 @@ from stcolor_core.images.pictures import Window
 from stcolor_core.images.placement import Placement
 from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.input_files import InputFiles
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["Region", "find_covered", "region_of_format"]
 

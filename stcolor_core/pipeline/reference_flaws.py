@@ -16,8 +16,9 @@ from stcolor_core.pipeline.existing import number_in
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_places import nothing_known
 from stcolor_core.shots.pictures import SAME_AS_PLATE
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
 
@@ -66,8 +67,8 @@ class ReferenceFlaws:
             picture, plate = self._inputs.references[frame], self._inputs.frames[frame]
             settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
             state = (
-                *self._inputs.reference_state(picture),
-                *self._inputs.plate_state(frame),
+                *self._inputs.states.reference(picture),
+                *self._inputs.states.plate(frame),
                 plate.name,
                 frame,
                 *settings,
@@ -111,7 +112,7 @@ class ReferenceFlaws:
     def _room(self, frame: int) -> float:
         """Return the `color_room` of a plate frame."""
         settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
-        state = (*self._inputs.plate_state(frame), self._inputs.frames[frame].name, frame, *settings)
+        state = (*self._inputs.states.plate(frame), self._inputs.frames[frame].name, frame, *settings)
 
         def measure() -> float:
             pixels = plates.layer_pixels(self._inputs.read_plate(frame))

@@ -15,7 +15,8 @@ from stcolor_core.arrays import Mask, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import describe_frames
@@ -24,7 +25,7 @@ from stcolor_core.images.placement import Placement
 from stcolor_core.method.registration import Place, find_bars, find_place, local_contrast
 from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["ReferencePlaces", "has_aspect_of", "nothing_known"]
 

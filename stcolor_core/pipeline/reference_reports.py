@@ -12,7 +12,7 @@ from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
 from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.reference_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
 
 __all__ = ["leave_out_idle", "report_flaws", "warn_of_no_color", "warn_of_unreferenced"]

@@ -11,7 +11,7 @@ import numpy as np
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images import opening, plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.images.views import default_view, show_values

@@ -20,8 +20,8 @@ from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.results import ShotResults
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_references
 
 __all__ = [
     "BACKGROUND",

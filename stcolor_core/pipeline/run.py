@@ -245,7 +245,8 @@ class _Run:
         self, digests: Mapping[int, str], requested: frozenset[int], spans: Sequence[Span]
     ) -> bool:
         """Let files that were only touched count as they were, unless more frames are valid as the files are now."""
-        contents, files = self._opened.contents, self._inputs.files_by_time(mattes=self._shot.method.uses_instances)
+        mattes = self._inputs.mattes.all() if self._shot.method.uses_instances else []
+        contents, files = self._opened.contents, self._inputs.states.statuses(mattes)
         if not contents.may_be_touched(files):
             return False
         valid = self._frames.count_valid(digests)

@@ -56,7 +56,7 @@ class ShotMattes:
         for frame in self._inputs.swatches:
             self.colors_of_swatches(frame)
         for frame in self._inputs.frames if all_frames else ():
-            for size in self._inputs.matte_sizes(frame):
+            for size in self._inputs.mattes.sizes(frame):
                 if not has_same_aspect(size, self._plate.display):
                     self._read(frame, self._plate.working_size)
 
@@ -66,7 +66,7 @@ class ShotMattes:
         Args:
             frame: The frame's number.
         """
-        paths = self._inputs.mattes(frame)
+        paths = self._inputs.mattes.of(frame)
         if not paths:
             return None
         merged = self._read(frame, self._plate.working_size)
@@ -94,7 +94,7 @@ class ShotMattes:
             if swatch.object not in names:
                 names = self._read(frame, self._plate.working_size).names or ()
                 known = f"It has {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}."
-                paths = ", ".join(map(str, self._inputs.mattes(frame)))
+                paths = ", ".join(map(str, self._inputs.mattes.of(frame)))
                 raise BadRequest(
                     f"{matte_role(frame)} ({paths}) has no object {swatch.object!r} for the swatch of it. "
                     f"{known if names else 'It is empty.'} Correct the object's name."

@@ -16,8 +16,9 @@ import numpy as np
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import roll_off
 from stcolor_core.images.color_curves import in_bands
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize

@@ -126,14 +126,14 @@ class _Parts:
         return self._frames[max(0, run.start * _STEP - BEHIND) : run.stop * _STEP + LONGEST + AHEAD]
 
     def _are_settled(self, frames: Iterable[int]) -> bool:
-        return all(is_settled(self._inputs.plate_status(frame)) for frame in frames)
+        return all(is_settled(self._inputs.states.plate_status(frame)) for frame in frames)
 
     def _key(self, frames: Iterable[int]) -> str:
         """Return all that transitions depend on: the frames, how they are read, code and weights of the finder."""
         finder = b"".join(Path(path).read_bytes() for path in _FINDER)
         shot, space = self._shot, self._inputs.pipe.space.identity
         settings = [shot.plate.layer, shot.plate.exposure, space, shot.method.working_height]
-        states = [[frame, *self._inputs.plate_state(frame)] for frame in frames]
+        states = [[frame, *self._inputs.states.plate(frame)] for frame in frames]
         plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
         code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
         return json.dumps([plate, code, plate_canvas(self._inputs.formats), settings, states])

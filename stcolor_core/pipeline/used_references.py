@@ -9,15 +9,16 @@ import numpy as np
 from stcolor_core.arrays import Chroma
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.pictures import Window
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["UsedReference", "read_used_reference"]
 

@@ -33,8 +33,6 @@ from stcolor_core.service.messages import (
     JobStatus,
     PreviewRequest,
     Problem,
-    ShotBody,
-    one_line,
 )
 from stcolor_core.service.objects import FrameObjects, ObjectsRequest
 from stcolor_core.service.pages import page_routes
@@ -43,6 +41,8 @@ from stcolor_core.service.pictures import PictureKind, PictureRequest
 from stcolor_core.service.queue_routes import routes as queue_routes
 from stcolor_core.service.references import ReferenceReport, ReferencesRequest
 from stcolor_core.service.rendering import Region
+from stcolor_core.service.shot_body import ShotBody
+from stcolor_core.service.texts import one_line
 
 __all__ = ["PROTOCOL", "create_app"]
 

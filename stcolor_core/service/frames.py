@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.color_presence import ReferenceFlaw
@@ -102,63 +103,96 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
         on_disk: Reads the frames of a shot that has no events of frames, as they may be there nevertheless; None reads
             none.
     """
-    keyframes: list[int] = []
-    frames: dict[int, FrameStatus] = {}
-    patches: list[int] = []
-    colorless: dict[int, ReferenceFlaw] = {}
-    scene_starts: list[int] = []
-    dissolves: list[tuple[int, int]] = []
-    room: dict[int, float] = {}
-    suggestions: list[SuggestedKey] | None = None
+    told = _Told()
     for event in store.all_events(status.id):
-        body = event.body
-        if body["kind"] == "plan":
-            keyframes, patches = body.get("keyframes", []), body.get("patches", [])
-            colorless.clear()  # a new run looks at all references that it needs
-            scene_starts.clear()
-            dissolves.clear()
-            suggestions = None
-        elif body["kind"] == "cut" and body.get("certainty", 0.0) >= CERTAIN_CUT:
-            scene_starts.append(body["frame"])
-        elif body["kind"] == "dissolve":
-            dissolves.append((body["frame"], body["last"]))
-        elif body["kind"] == "suggestions":
-            suggestions = [SuggestedKey(**each) for each in body.get("suggestions", [])]
-        elif body.get("flaw"):
-            colorless[body["frame"]] = body["flaw"]
-        elif body["kind"] == "frame":
-            frames[body["frame"]] = FrameStatus(
-                frame=body["frame"],
-                confidence=body.get("confidence"),
-                fallback=body.get("fallback"),
-                kept=body.get("kept", False),
-            )
-            if body.get("room") is not None:
-                room[body["frame"]] = body["room"]
-    if not frames and on_disk is not None and status.kind == "shot" and status.state != "running":
-        earlier, keys, room = on_disk.read(status.output)
-        frames, keyframes = {frame.frame: frame for frame in earlier}, keyframes or keys
-    confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
+        told.add(event.body)
+    if not told.frames and on_disk is not None and status.kind == "shot" and status.state != "running":
+        earlier, keys, told.room = on_disk.read(status.output)
+        told.frames, told.keyframes = {frame.frame: frame for frame in earlier}, told.keyframes or keys
     # Before the whole shot is done its confidence may still fall, and the frame to key may be yet to come.
-    if status.state != "done":
-        suggestions = []
-    elif suggestions is None:  # coloured elsewhere, or before runs said it: only the frames' means are at hand
-        found = suggest_keyframes(confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room)
-        suggestions = [
-            SuggestedKey(frame=each.frame, gain=each.gain)
-            for each in found
-            if round(confidence.get(each.frame, 0.0), 2) < _SURE and each.frame not in patches
-        ]
+    suggestions = told.suggest() if status.state == "done" else []
     return JobFrames(
         job=status,
-        keyframes=keyframes,
-        patches=patches,
-        colorless=colorless,
-        frames=[frames[number] for number in sorted(frames)],
-        gone=_find_gone(status, frames),
+        keyframes=told.keyframes,
+        patches=told.patches,
+        colorless=told.colorless,
+        frames=[told.frames[number] for number in sorted(told.frames)],
+        gone=_find_gone(status, told.frames),
         weakest=[each.frame for each in suggestions],
         suggestions=suggestions,
     )
+
+
+@dataclass
+class _Told:
+    """What the events of a job tell of its frames. What only the last run tells begins anew with its plan.
+
+    Attributes:
+        frames: The finished frames by number, also of earlier runs.
+        room: `color_room` of frames.
+        keyframes: Keyframes of the last run.
+        patches: Its frames that have patches.
+        colorless: Keyframe -> why its reference gives no colour.
+        scene_starts: The first frames after its certain cuts.
+        dissolves: First and last frame of its dissolves.
+        suggestions: The keyframes that it suggested; None if it said nothing of that.
+    """
+
+    frames: dict[int, FrameStatus] = field(default_factory=dict)
+    room: dict[int, float] = field(default_factory=dict)
+    keyframes: list[int] = field(default_factory=list)
+    patches: list[int] = field(default_factory=list)
+    colorless: dict[int, ReferenceFlaw] = field(default_factory=dict)
+    scene_starts: list[int] = field(default_factory=list)
+    dissolves: list[tuple[int, int]] = field(default_factory=list)
+    suggestions: list[SuggestedKey] | None = None
+
+    def add(self, body: Mapping[str, Any]) -> None:
+        """Take in one event.
+
+        Args:
+            body: As of `StoredEvent`.
+        """
+        kind = body["kind"]
+        if kind == "plan":
+            self.keyframes, self.patches = body.get("keyframes", []), body.get("patches", [])
+            self.colorless, self.scene_starts, self.dissolves = {}, [], []  # it looks at all that it needs again
+            self.suggestions = None
+        elif kind == "cut" and body.get("certainty", 0.0) >= CERTAIN_CUT:
+            self.scene_starts.append(body["frame"])
+        elif kind == "dissolve":
+            self.dissolves.append((body["frame"], body["last"]))
+        elif kind == "suggestions":
+            self.suggestions = [SuggestedKey(**each) for each in body.get("suggestions", [])]
+        elif body.get("flaw"):
+            self.colorless[body["frame"]] = body["flaw"]
+        elif kind == "frame":
+            self._add_frame(body)
+
+    def _add_frame(self, body: Mapping[str, Any]) -> None:
+        self.frames[body["frame"]] = FrameStatus(
+            frame=body["frame"],
+            confidence=body.get("confidence"),
+            fallback=body.get("fallback"),
+            kept=body.get("kept", False),
+        )
+        if body.get("room") is not None:
+            self.room[body["frame"]] = body["room"]
+
+    def suggest(self) -> list[SuggestedKey]:
+        """Return where another keyframe would help most: what the run suggested, else by the frames' means."""
+        if self.suggestions is not None:
+            return self.suggestions
+        # coloured elsewhere, or before runs said it: only the frames' means are at hand
+        means = {number: frame.confidence for number, frame in self.frames.items() if frame.confidence is not None}
+        found = suggest_keyframes(
+            means, self.keyframes, scene_starts=self.scene_starts, dissolves=self.dissolves, room=self.room
+        )
+        return [
+            SuggestedKey(frame=each.frame, gain=each.gain)
+            for each in found
+            if round(means.get(each.frame, 0.0), 2) < _SURE and each.frame not in self.patches
+        ]
 
 
 def explain_no_result(store: Store, job: Job, frame: int, error: NoResult) -> NoPicture:

@@ -17,14 +17,14 @@ from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, Stcolo
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.input_record import InputRecord
-from stcolor_core.pipeline.key_planning import report_next
+from stcolor_core.pipeline.key_suggestions import report_next
 from stcolor_core.pipeline.run import WrittenFrame, colorize
 from stcolor_core.pipeline.seen_frames import SeenFrames
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
 from stcolor_core.service.job import Job, JobKind
-from stcolor_core.service.messages import one_line
 from stcolor_core.service.staleness import find_stale
 from stcolor_core.service.store import Store
+from stcolor_core.service.texts import one_line
 from stcolor_core.shots.shot import Shot, list_paths
 
 __all__ = ["Attempt", "Worker", "job_id", "next_attempt", "require_full_paths"]

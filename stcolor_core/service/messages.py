@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
-from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PlainValidator
+from pydantic import BaseModel, Field
 
-from stcolor_core.errors import BadRequest
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.remedies import advise
 from stcolor_core.service.job import Job, JobKind, JobState, Place
-from stcolor_core.shots.shot import Shot
+from stcolor_core.service.job_names import name_of_job
+from stcolor_core.service.shot_body import ShotBody
 
 __all__ = [
     "FrameStatus",
@@ -31,54 +28,9 @@ __all__ = [
     "PreviewRequest",
     "Problem",
     "QueueStatus",
-    "ShotBody",
     "SuggestedKey",
     "Ticket",
-    "is_plain",
-    "one_line",
 ]
-
-
-def one_line(text: str) -> str:
-    """Return a message as one line that UTF-8 can encode, whatever it quotes.
-
-    Args:
-        text: Any text; halves of surrogate pairs become escapes.
-    """
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
-
-
-def is_plain(text: str) -> bool:
-    """Return whether a text may be part of a shot: without control characters and halves of surrogate pairs.
-
-    Args:
-        text: Any text.
-    """
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
-
-
-def _parse_shot(data: object) -> Shot:
-    if isinstance(data, bytes):  # a body that does not say it is JSON
-        raise BadRequest("The body is not JSON. Send a shot as application/json.")
-    for text in _strings(data):
-        if not is_plain(text):
-            raise BadRequest(f"{text[:200]!a} contains a control character or half a surrogate pair. Remove it.")
-    try:
-        return Shot.from_json(json.dumps(data))
-    except OverflowError:
-        raise BadRequest("A number in the shot is too large for any setting. Correct it.") from None
-
-
-def _strings(data: object) -> Iterator[str]:
-    """Yield every string in parsed JSON but the keys, which a shot checks against its own."""
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, (dict, list)):
-        for value in data.values() if isinstance(data, dict) else data:
-            yield from _strings(value)
-
-
-ShotBody = Annotated[Shot, PlainValidator(_parse_shot, json_schema_input_type=Shot)]
 
 
 class PreviewRequest(BaseModel, extra="forbid"):
@@ -166,30 +118,11 @@ class JobStatus(BaseModel):
             frame=job.frame,
             output=output,
             seconds_left=seconds_left,
-            name=job.label or _name_of(output, plate),
+            name=job.label or name_of_job(output, plate),
             plate=plate,
             note=job.note,
             needs_version=job.state == "failed" and advise("write_again") in (job.error or ""),
         )
-
-
-def _name_of(output: str, plate: str) -> str:
-    """Return the names of the output and of the plate, without frame number and extension.
-
-    Every output of a node is called RefColorize1_v001 or the like; the plate says of which shot it is. If the plate's
-    name has no number, as in plate.####.exr, its folder says so.
-    """
-    name, shot = (_stem(path) for path in (output, plate))
-    folders = re.split(r"[/\\]", plate)[:-1]
-    if shot and not re.search(r"\d", shot) and folders and folders[-1]:
-        shot = f"{folders[-1]}/{shot}"
-    return name if not shot or shot.lower() in name.lower() else f"{name} · {shot}"
-
-
-def _stem(path: str) -> str:
-    file = re.split(r"[/\\]", path)[-1]
-    stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", file)
-    return re.sub(r"[._-]?(#+|%0?\d*d)$", "", stem) or file
 
 
 class QueueStatus(BaseModel):

@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from stcolor_core.pipeline.matte_objects import list_objects
 from stcolor_core.service.jobs import require_full_paths
-from stcolor_core.service.messages import ShotBody, is_plain
+from stcolor_core.service.shot_body import ShotBody
+from stcolor_core.service.texts import is_plain
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["FrameObject", "FrameObjects", "ObjectLister", "ObjectsRequest"]

@@ -11,8 +11,9 @@ from typing import Literal, get_args
 from stcolor_core.errors import PlateError, StcolorError
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.registration import find_neighbours
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 __all__ = [
     "DATA_KINDS",

@@ -23,12 +23,12 @@ from stcolor_core.service.messages import (
     NoteRequest,
     OutOfDate,
     QueueStatus,
-    one_line,
 )
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
 from stcolor_core.service.rendering import pixel_aspect, read_header
 from stcolor_core.service.staleness import FrameCheck, Stale, check_frames, find_stale
+from stcolor_core.service.texts import one_line
 
 __all__ = ["routes"]
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.pipeline.reference_flaws import inspect_references
 from stcolor_core.service.jobs import require_full_paths
-from stcolor_core.service.messages import ShotBody
+from stcolor_core.service.shot_body import ShotBody
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["ReferenceChecker", "ReferenceReport", "ReferencesRequest"]

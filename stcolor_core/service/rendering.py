@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Pixels
 from stcolor_core.images import opening, plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize

@@ -10,7 +10,7 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.shot import Shot
 
 if TYPE_CHECKING:
-    from stcolor_core.shots.shot_files import ReferencePicture
+    from stcolor_core.shots.reference_files import ReferencePicture
 
 __all__ = ["find_roles", "matte_role"]
 

@@ -9,11 +9,24 @@ from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
+import pytest
 from numpy.typing import NDArray
 
-from stcolor_core.images import pictures
+from stcolor_core.errors import PlateError
+from stcolor_core.images import frame_files, pictures, plates
 
-__all__ = ["SUFFIXES", "cineon", "exr_attribute", "luminance_chroma", "picture", "save", "truncate", "zeros_of_16k"]
+__all__ = [
+    "SUFFIXES",
+    "cineon",
+    "exr_attribute",
+    "luminance_chroma",
+    "picture",
+    "refused",
+    "save",
+    "truncate",
+    "write_grey",
+    "zeros_of_16k",
+]
 
 SUFFIXES = ["exr", "dpx", "tif", "png", "jpg"]
 
@@ -138,3 +151,18 @@ def zeros_of_16k(path: Path) -> Path:
     chunks = (struct.pack("<2i", lines * index, len(packed)) + packed for index in range(count))
     path.write_bytes(header + table + b"".join(chunks))
     return path
+
+
+def write_grey(path: Path, size: int = 64) -> None:
+    frame_files.write_frame(path, {"Y": (np.random.default_rng(0).random((size, size)), "float")})
+
+
+def refused(path: Path, *, frame: int | None = 1013) -> str:
+    """Return the one line with which a picture is refused."""
+    with pytest.raises(PlateError) as error:
+        plates.read(path, frame=frame)
+    message = str(error.value)
+    assert "\n" not in message and str(path) in message
+    assert frame is None or f"Frame {frame}" in message
+    assert not plates.is_complete(path)
+    return message

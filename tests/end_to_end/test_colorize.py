@@ -22,7 +22,7 @@ from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of
 from stcolor_core.pipeline.events import Event
-from stcolor_core.pipeline.key_planning import report_next
+from stcolor_core.pipeline.key_suggestions import report_next
 from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]

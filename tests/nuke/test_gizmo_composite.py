@@ -8,7 +8,7 @@ import pytest
 from gizmo_graph import Picture, knobs
 from refcolorize.node.spaces import SPACES
 
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.ocio import BUILTIN_CONFIG
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 

@@ -18,7 +18,8 @@ from ..host.main_thread import call_later, in_main_thread, is_rendering
 from ..node import keyframes, node_results, nodes, out_of_date, previews
 from ..node.frames_on_disk import FileStates, states_of
 from ..node.shots import METHOD_KNOBS
-from ..node.versions import PREVIEW, Version
+from ..node.version import Version
+from ..node.versions import PREVIEW
 from .running_tasks import is_busy
 
 __all__ = ["follow", "follow_at_once", "forget", "has_reloaded", "split_status", "ui_updated"]

@@ -12,7 +12,7 @@ from ..core.client import Client
 from ..errors import CoreRefused
 from ..node.frame_names import same_files
 from ..node.origin import Observation
-from ..node.versions import Version
+from ..node.version import Version
 
 __all__ = ["find_origin", "store_origin"]
 

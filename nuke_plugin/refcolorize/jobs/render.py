@@ -24,7 +24,8 @@ from ..node.mismatches import mismatches
 from ..node.origin import PreviewOrigin
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import leave_withdrawn, withdraw
-from ..node.versions import PREVIEW, Results, write_before
+from ..node.version import write_before
+from ..node.versions import PREVIEW, Results
 from . import freshness
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import nuke
@@ -19,22 +17,22 @@ from ..node.frames_on_disk import count_frames
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotPlan
 from ..node.shown_version import how_to_show, is_chosen
-from ..node.versions import close_version
-from . import freshness
+from ..node.version import close_version
 from .audience import is_shown
 from .core_link import CoreLink
+from .frame_reload import FrameReload
 from .job import Job, PendingInputs
 from .origins import store_origin
 from .progress import ASKS_ABOUT_KEYS, Progress, waits_in_queue
 from .reference_check import find_flaws, require_color
 from .running_tasks import last_states, live_tasks
+from .stored_job import store_in_script
 from .task import BackgroundTask
 from .version_summary import store_summary
 
 __all__ = ["RenderTask"]
 
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
-_RELOAD_SECONDS = 5.0
 _DELETED = "The node was deleted, or its script was closed, before the core had its job."
 
 
@@ -80,7 +78,7 @@ class RenderTask(BackgroundTask):
         self._confirmed = confirmed
         self._pending = pending
         self._preview_frames = preview_frames
-        self._has_new_frames, self._reload_at = False, 0.0  # since the last reload, and the time of the next one
+        self._frame_reload = FrameReload(node)
         self._frames_before = 0  # on disk when the job was submitted
         self.job = ""
         self.progress = Progress(job.name, notice=notice)
@@ -302,7 +300,8 @@ class RenderTask(BackgroundTask):
     def _report(self, finished: list[int]) -> None:
         status = self.progress.describe()
         self._show_bar(status, self.progress.percent)
-        self._has_new_frames = self._has_new_frames or bool(finished)
+        if finished:
+            self._frame_reload.has_new_frames = True
         self._show_status_unless_rendering()
 
     def _show_status_unless_rendering(self) -> None:
@@ -318,40 +317,15 @@ class RenderTask(BackgroundTask):
         self._reload()
 
     def _reload(self) -> None:
-        """Reload the files every few seconds and at the end, no more often: Nuke drops its playback cache each time."""
-        if not self._has_new_frames or not (self.progress.ended or time.monotonic() > self._reload_at):
-            return
-        if node_results.is_showing(self._node, self.path):
-            node_results.reload_result(self._node)
-            freshness.has_reloaded(self.path)
-        self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
+        self._frame_reload.reload(self.path, has_ended=self.progress.ended)
 
     def _store_job(self) -> None:
         if not self._preview_frames:
             self._run_on_node(self._store_in_script)
 
     def _store_in_script(self) -> None:
-        """Store the job in the node and save the script, so that the job is found again after a crash.
-
-        The job runs on if the script cannot be saved. A copy beside the version's frames names the job then.
-        """
-        if not is_in_script(self._node):  # the open script is another one
-            return
-        nodes.store_job(self._node, self.job)
-        if not nuke.GUI:
-            return
-        try:
-            scripts.save()
-        except RefColorizeError as error:
-            self.progress.add_note(str(error))
-            self.progress.add_note(self._save_copy())
-
-    def _save_copy(self) -> str:
-        try:
-            copy = scripts.save_copy(Path(self.path).parent)
-        except RefColorizeError as error:
-            return str(error)
-        return f"A copy of the script is {copy.as_posix()}"
+        for note in store_in_script(self._node, self.job, self.path):
+            self.progress.add_note(note)
 
     def _show_end(self) -> None:
         self._job.on_done()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,15 @@ from ..core.engines import ENGINES
 from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
-from ..node import node_results, nodes, own_folder, previews, scripts, shots
+from ..node import node_results, nodes, scripts, shots
 from ..node.frame_names import same_files
-from ..node.frame_texts import frame_numbers, frames_text
-from ..node.frames_on_disk import count_frames
+from ..node.frame_texts import frame_numbers
 from ..node.mismatches import mismatches
-from ..node.others_work import further_frames
 from ..node.preferences import path_substitutions
 from ..node.script_nodes import is_in_script
 from ..node.shot_plan import ShotRequest
-from ..node.shown_version import leave_withdrawn, withdraw
-from ..node.versions import Version
+from ..node.shown_version import withdraw
 from ..node.write_nodes import writes_below
-from ..plurals import noun_of
 from . import farm
 from .farm import Submission, SubmitOptions
 from .farm_summary import FarmShot
@@ -39,6 +34,7 @@ from .progress import ASKS_ABOUT_KEYS
 from .reference_check import SUBMIT, WRITE, keep_flaws, require_color
 from .running_tasks import live_submissions
 from .task import BackgroundTask
+from .written_shot import WrittenShot, use_existing_shot, write_new_shot
 
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot"]
 
@@ -84,13 +80,13 @@ def send(node: nuke.Node, options: SubmitOptions, *, confirmed: bool = False, in
     nodes.hide_viewing_aids(node)
     task = SubmitTask(node, options, script=script, writes=writes, confirmed=confirmed, in_dialog=in_dialog)
     if options.version is not None:
-        task.take_shot(_existing_shot(node, options.version))
+        task.take_shot(use_existing_shot(node, options.version))
     else:
         rendering = InputRendering(lambda: shots.plan(node))
         if rendering.is_pending:
             task.wait_for(rendering)
         else:
-            task.take_shot(_write_new_shot(node, rendering.render_here()), note=rendering.note)
+            task.take_shot(write_new_shot(node, rendering.render_here()), note=rendering.note)
     return task.begin()
 
 
@@ -148,76 +144,8 @@ def write_shot(node: nuke.Node, version: int | None = None) -> Path:
         RefColorizeError: If there is no such version, or the shot cannot be built or written.
         Cancelled: If the artist cancels the rendering of the inputs.
     """
-    written = _write_new_shot(node, shots.build(node)) if version is None else _existing_shot(node, version)
+    written = write_new_shot(node, shots.build(node)) if version is None else use_existing_shot(node, version)
     return written.version.shot_file
-
-
-@dataclass(frozen=True)
-class _WrittenShot:
-    """A version whose shot is on disk.
-
-    Attributes:
-        version: The version, which the node shows.
-        shown: What the node showed before.
-        is_new: Whether the version was not there before.
-        note: A remark for the artist; "" for none.
-    """
-
-    version: Version
-    shown: node_results.Shown
-    is_new: bool
-    note: str = ""
-
-
-def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
-    known = {version.number for version in node_results.versions(node, request.view)}
-    leave_withdrawn(node)  # or it would be what the node showed before
-    version, shown = shots.claim(node, request), node_results.remember(node)
-    _require_same_keyframes(version)
-    with nuke.Undo():
-        nuke.Undo.name(f"Shot {version.name}")
-        nodes.match_working_space(node)
-        previews.leave(node)
-        node_results.show(node, version.name, request.frames, view=request.view)
-    _save_script(node, version.shot_file)
-    is_new, shown_before = version.number not in known, shown.file.replace("%V", request.view)
-    has_moved = is_new and shown.version != "none"
-    note = own_folder.describe_move(shown_before, version.path) if has_moved else ""
-    return _WrittenShot(version, shown, is_new, note)
-
-
-def _require_same_keyframes(version: Version) -> None:
-    """Refuse a version with frames that a farm would overwrite: with a keyframe that was put beside those it had."""
-    for reference in version.shot().get("references", ()) if count_frames(version.path) else ():
-        pattern = str(reference.get("path", ""))
-        if further := further_frames(pattern):
-            pictures, them = ("a picture", "it") if len(further) == 1 else ("pictures", "them")
-            named = f"{noun_of(len(further), 'frame')} {frames_text(further, separator=', ')}"
-            raise RefColorizeError(
-                f"{version.name} has frames, and a farm would write them again: since then somebody has put {pictures} "
-                f"of {named} beside its keyframes in {Path(pattern).parent}. Move {them} away, or press Colorize, "
-                "which keeps the frames."
-            )
-
-
-def _save_script(node: nuke.Node, shot: Path) -> None:
-    nodes.set_status(node, f"{shot.parent.name}: the shot is written to {shot.as_posix()}")
-    scripts.save()
-
-
-def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
-    version = Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0)
-    leave_withdrawn(node)
-    shown = node_results.remember(node)
-    if not version.shot_file.is_file():
-        file = version.shot_file.as_posix()
-        raise RefColorizeError(f"There is no {file}. Choose a version on disk, or none for a new one.")
-    _require_same_keyframes(version)
-    with nuke.Undo():
-        nuke.Undo.name(f"Use {version.name}")
-        node_results.use_version(node, number)
-    _save_script(node, version.shot_file)
-    return _WrittenShot(version, shown, is_new=False)
 
 
 def _chosen_writes(node: nuke.Node, options: SubmitOptions) -> list[str]:
@@ -260,14 +188,14 @@ class SubmitTask(BackgroundTask):
         super().__init__(node, thread="refcolorize farm")
         self._options, self._script, self._writes = options, script, writes
         self._confirmed, self._in_dialog, self._name = confirmed, in_dialog, str(node.fullName())
-        self._written: _WrittenShot | None = None
+        self._written: WrittenShot | None = None
         self._notice = mismatches(node)  # between plate and ref
         self._version, self._arguments = "inputs", list[str]()
         self._rendering: InputRendering | None = None
         self.line, self.is_asking = "", False
         self.submitted: Submission | None = None
 
-    def take_shot(self, written: _WrittenShot, *, note: str = "") -> None:
+    def take_shot(self, written: WrittenShot, *, note: str = "") -> None:
         """Set the shot of the job. Main thread only.
 
         Args:
@@ -343,7 +271,7 @@ class SubmitTask(BackgroundTask):
         self.is_asking = True
         self._report_inputs(ASKS_ABOUT_KEYS, 0)
 
-    def _withdraw(self, written: _WrittenShot) -> None:
+    def _withdraw(self, written: WrittenShot) -> None:
         """Show what the node showed before, and remove a new version unless a job was written beside it.
 
         The script was saved with this version. It is saved again, unless the artist has changed something since.
@@ -368,7 +296,7 @@ class SubmitTask(BackgroundTask):
         if not is_in_script(self._node):
             raise Cancelled("The node was deleted, or its script was closed, while its inputs were rendered.")
         self._script, self._writes = require_script(), _chosen_writes(self._node, self._options)
-        self.take_shot(_write_new_shot(self._node, request), note=note)
+        self.take_shot(write_new_shot(self._node, request), note=note)
 
     def _report_inputs(self, text: str, percent: int) -> None:
         self._show_bar(f"{self._version}: {text}", percent)

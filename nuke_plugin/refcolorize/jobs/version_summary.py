@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from ..core.client import Client
 from ..errors import RefColorizeError
-from ..node.versions import write_confidence, write_thumbnail
+from ..node.version import write_confidence, write_thumbnail
 from .progress import confidence_curve
 
 __all__ = ["store_summary"]

@@ -14,7 +14,7 @@ from ..errors import Cancelled, RefColorizeError
 from . import node_results, out_of_date, previews, shown_version
 from .frame_texts import frames_text
 from .frames_on_disk import frames_of
-from .versions import Version
+from .version import Version
 
 __all__ = ["bake", "differences"]
 

@@ -36,7 +36,8 @@ from .frame_texts import frame_numbers, frames_text
 from .frames_on_disk import frames_of
 from .others_work import changed_frames, has_own_pictures
 from .script_nodes import all_of_class
-from .versions import OWN_FILES, Results, Version
+from .version import OWN_FILES, Version
+from .versions import Results
 
 __all__ = ["Removal", "clean_up", "doubtful_versions", "plan", "remove"]
 

@@ -13,7 +13,8 @@ from . import node_ids, own_folder, views, withdrawn
 from .frame_names import same_files, with_hashes
 from .result_reads import COMPARED, SHOWN, ResultRead, read_node, reads_file, set_range, used_reads
 from .undo import without_undo
-from .versions import PREVIEW, Results, Version, write_comment
+from .version import Version, write_comment
+from .versions import PREVIEW, Results
 
 __all__ = [
     "Shown",

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import atomic
 from .frames_on_disk import FileStates, frame_in, stamp_of, states_of
-from .versions import Version
+from .version import Version
 
 __all__ = ["Observation", "Origin", "PreviewOrigin", "input_paths"]
 

@@ -25,7 +25,8 @@ from .frames_on_disk import FileStates, files_of, stamp, stamp_of, states_of
 from .origin import Origin, PreviewOrigin
 from .rendered_inputs import InputRender
 from .shot_plan import ShotPlan
-from .versions import PREVIEW, Results, Version
+from .version import Version
+from .versions import PREVIEW, Results
 
 __all__ = ["describe", "describe_frames", "describe_previews"]
 

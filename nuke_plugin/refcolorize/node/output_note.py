@@ -9,7 +9,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import exr, node_results, nodes, shown_version
-from .versions import Version
+from .version import Version
 
 __all__ = ["follow", "knob_changed", "show_note"]
 

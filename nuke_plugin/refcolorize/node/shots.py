@@ -18,7 +18,8 @@ from .rendered_inputs import plan_input, render_planned
 from .shot_frames import requested_frames, require_inside, span_of_keys, swatched_frames, used_keys
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
-from .versions import PREVIEW, Results, Version, with_output
+from .version import Version
+from .versions import PREVIEW, Results, with_output
 
 __all__ = [
     "METHOD_KNOBS",

@@ -16,7 +16,8 @@ from .frame_names import same_files, with_hashes
 from .frames_on_disk import count_frames
 from .inputs import find_files, find_read
 from .script_nodes import is_in_script
-from .versions import PREVIEW, Results, Version, write_confidence
+from .version import Version, write_confidence
+from .versions import PREVIEW, Results
 
 __all__ = [
     "create_read",

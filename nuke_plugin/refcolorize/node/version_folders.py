@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .versions import SHOT_FILE
+from .version import SHOT_FILE
 
 __all__ = ["VersionFolders"]
 

@@ -12,7 +12,7 @@ from ..jobs.running_tasks import find_running
 from ..node import keyframes, node_results, nodes
 from ..node.frame_names import same_files
 from ..node.swatches import swatched_frames
-from ..node.versions import Version
+from ..node.version import Version
 from .state import Keyframe, NodeState, ShotState, VersionRow
 
 _HEAT = "confidence_overlay"  # nodes of earlier plug-ins lack it

@@ -1,4 +1,4 @@
-"""The plate's lightness and the composite of chroma onto it, on tensors: `images.color.ColorPipe` for a grey picture.
+"""A grey plate's lightness, and the composite of chroma onto it, on tensors: as `images.color_pipe.ColorPipe` does.
 
 Both follow that module formula by formula; tests hold the two together. Only colour spaces without OpenColorIO can be
 computed here.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stcolor_core.images.color import RGB_FROM_NORMAL, Encoding
+from stcolor_core.images.color import RGB_FROM_NORMAL
+from stcolor_core.images.color_pipe import Encoding
 from stcolor_core.images.pictures import LARGEST_HALF
 from stcolor_core.method import tensor_color
 from stcolor_core.method.on_device.light import roll_off

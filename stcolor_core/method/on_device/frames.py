@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stcolor_core.arrays import FlowField, Plane
-from stcolor_core.images.color import GreyPicture
+from stcolor_core.images.color_pipe import GreyPicture
 from stcolor_core.lazy import lazy_property
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.on_device.composite import composite, plate_lightness, to_half

@@ -19,7 +19,7 @@ from scenes import pan
 
 from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, ColorError, PlateError
-from stcolor_core.evaluation import run
+from stcolor_core.evaluation import tasks
 from stcolor_core.evaluation.dataset import read_dataset, sequence_names
 from stcolor_core.evaluation.run import evaluate
 from stcolor_core.images.color import lab_to_srgb, srgb_decode
@@ -144,7 +144,7 @@ def test_an_evaluation_of_a_movie_goes_on_until_the_movie_changes(
     movie = write_movie(tmp_path / "set" / "wall.mkv", frames)
     first = figures(tmp_path / "set", output=tmp_path / "out")
     with monkeypatch.context() as context:
-        context.setattr(run, "_measure", lambda task: pytest.fail(f"{task} is measured again"))
+        context.setattr(tasks, "_measure", lambda task: pytest.fail(f"{task} is measured again"))
         assert figures(tmp_path / "set", output=tmp_path / "out") == first
     write_movie(movie, frames[::-1])
     assert figures(tmp_path / "set", output=tmp_path / "out") != first

@@ -17,7 +17,7 @@ from scenes import pan
 
 from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest
-from stcolor_core.evaluation import color_metrics, run
+from stcolor_core.evaluation import color_metrics, tasks
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.measurements import CODE, to_plain
@@ -169,13 +169,13 @@ def test_an_evaluation_that_was_stopped_measures_only_what_is_missing(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[str] = []
-    color = run.color_pictures
+    color = tasks.color_pictures
 
     def counted(clip: Clip, references: tuple[int, ...], variant: str, **options: object) -> Iterator[ColoredPicture]:
         measured.append(variant)
         return color(clip, references, variant, **options)
 
-    monkeypatch.setattr(run, "color_pictures", counted)
+    monkeypatch.setattr(tasks, "color_pictures", counted)
     options = {"protocols": ["first"], "output": tmp_path, "device": CPU}
     first = evaluate(dataset, variants=["grey"], **options)
     second = evaluate(dataset, variants=["grey", "chained"], **options)

@@ -10,12 +10,13 @@ import pytest
 from films import HEIGHT, WIDTH, Film, write_painted_film
 
 from stcolor_core.film.coloring import color_film, film_shots
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.key_proposals import propose_keyframes
 from stcolor_core.film.likeness import sample_frames
 from stcolor_core.film.plan import FilmGroup, FilmPlan, FilmScene, KeyName
 from stcolor_core.film.report import make_report
 from stcolor_core.film.scenes import look_at_scenes
-from stcolor_core.film.shots import find_keys, make_shots
+from stcolor_core.film.shots import make_shots
 from stcolor_core.images.frame_files import write_frame
 
 pytestmark = pytest.mark.slow

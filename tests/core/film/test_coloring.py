@@ -16,11 +16,12 @@ from films import Film, write_film, write_painted_film
 from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, Cancelled, OutputError
 from stcolor_core.film.coloring import color_film, film_shots
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.plan import FilmGroup, FilmPlate, KeyName
 from stcolor_core.film.plan_files import load_plan, save_plan
 from stcolor_core.film.report import make_report
 from stcolor_core.film.scenes import find_stretches, make_plan
-from stcolor_core.film.shots import find_keys, make_shots
+from stcolor_core.film.shots import make_shots
 from stcolor_core.images import plates
 from stcolor_core.images.color import linear_to_lab, srgb_encode
 from stcolor_core.images.frame_files import write_frame

@@ -10,11 +10,12 @@ import pytest
 from films import Film, write_painted_film
 
 from stcolor_core.film.coloring import color_film
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.key_proposals import propose_keyframes
 from stcolor_core.film.plan_files import format_plan, parse_plan
 from stcolor_core.film.report import make_report
 from stcolor_core.film.scenes import look_at_scenes
-from stcolor_core.film.shots import find_keys, make_shots
+from stcolor_core.film.shots import make_shots
 from stcolor_core.images import plates
 
 

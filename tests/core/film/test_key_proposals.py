@@ -8,10 +8,10 @@ import pytest
 from films import write_film
 
 from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.key_proposals import borrowed_shares, choose_proposals, propose_keyframes
 from stcolor_core.film.plan import FilmPlan, FilmPlate, FilmScene
 from stcolor_core.film.scenes import look_at_scenes
-from stcolor_core.film.shots import find_keys
 from stcolor_core.method.key_plan import PlannedKey, SceneOptions
 
 PLAN = FilmPlan(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.key_name import KeyName, did_you_mean, nearest_frames
 from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene
 from stcolor_core.film.plan_files import format_plan, load_plan, parse_plan
 from stcolor_core.film.shot_list import read_shot_list
-from stcolor_core.film.shots import find_keys
 from stcolor_core.images.frame_files import write_frame
 
 PLAN = FilmPlan(

@@ -10,11 +10,12 @@ import pytest
 
 from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest
+from stcolor_core.film.film_keys import find_keys
 from stcolor_core.film.plan import FilmPlate, PlanMistake
 from stcolor_core.film.plan_files import load_plan
 from stcolor_core.film.scenes import make_plan
 from stcolor_core.film.shot_list import ListedShot, arrange_shots, name_plates, read_shot_list
-from stcolor_core.film.shots import find_keys, make_shots
+from stcolor_core.film.shots import make_shots
 from stcolor_core.images.frame_files import write_frame
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stcolor_core.images.color import ColorPipe, lab_to_linear
+from stcolor_core.images.color import lab_to_linear
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.color_presence import block_means, find_flaw, lacks_color
 
 Rgb = NDArray[np.float32]

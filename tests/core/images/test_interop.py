@@ -11,7 +11,7 @@ from picture_files import cineon, picture, save
 
 from stcolor_core.errors import ColorError
 from stcolor_core.images import pictures, plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import BUILTIN_CONFIG
 

@@ -14,7 +14,8 @@ from picture_files import picture, save
 from PIL import Image, ImageCms
 
 from stcolor_core.images import plates
-from stcolor_core.images.color import SRGB, srgb_encode
+from stcolor_core.images.color import srgb_encode
+from stcolor_core.images.color_pipe import SRGB
 from stcolor_core.images.ocio import BUILTIN_CONFIG, Space, open_space
 from stcolor_core.images.tagged_spaces import find_tagged_space
 

@@ -11,7 +11,8 @@ import pytest
 from scenes import texture
 
 from stcolor_core.images.alpha_use import find_alpha_use, unpremultiply
-from stcolor_core.images.color import ColorPipe, lab_to_linear, linear_to_lab, luminance_of, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, srgb_decode, srgb_encode
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.used_references import read_used_reference
 from stcolor_core.shots.output import Output

@@ -127,7 +127,7 @@ def test_a_version_that_failed_without_a_frame_is_not_in_use(comp: Comp, render:
 
 def test_only_an_empty_version_is_removed(comp: Comp) -> None:
     from refcolorize.node import node_results
-    from refcolorize.node.versions import Version
+    from refcolorize.node.version import Version
 
     results = node_results.results(comp.node)
     version = Version(1, results.pattern("v001"), 0)

@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 def test_the_cache_of_nuke_is_not_cleared_at_every_frame(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from refcolorize.jobs import render_task
+    from refcolorize.jobs import frame_reload
 
-    monkeypatch.setattr(render_task, "_RELOAD_SECONDS", 3600.0)
+    monkeypatch.setattr(frame_reload, "_SECONDS", 3600.0)
     reloads: list[int] = []
     read = long_comp.node.node("Result")
     long_comp.node["colorize"].execute()

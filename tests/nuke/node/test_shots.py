@@ -14,8 +14,9 @@ from comp import Comp, make_comp
 from stcolor_core.images import plates
 from stcolor_core.images.coverage import read_alpha_share
 from stcolor_core.images.frame_ranges import parse_frames
+from stcolor_core.shots.reference_files import find_references
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import find_frames
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 

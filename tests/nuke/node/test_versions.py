@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from refcolorize.errors import RefColorizeError
 from refcolorize.node.frames_on_disk import stamp
-from refcolorize.node.versions import PREVIEW, Results, with_output, write_comment, write_confidence
+from refcolorize.node.versions import PREVIEW, Results, with_output
 
 ASKED: dict[str, Any] = {"plate": {"path": "/a.####.exr"}, "output": {"frames": "1001-1050"}}
 
@@ -125,9 +125,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         claim(Results(tmp_path / "file" / "Sky", "Sky"))
 
 
-def test_a_shot_edited_by_hand_is_a_different_shot(results: Results) -> None:
+@pytest.mark.parametrize("data", [[1, 2], {"output": None}, {"output": [1]}])
+def test_a_shot_edited_by_hand_is_a_different_shot(results: Results, data: Any) -> None:
     version = claim(results)
-    version.shot_file.write_text(json.dumps([1, 2]))
+    version.shot_file.write_text(json.dumps(data))
     assert claim(results).name == "v002"
 
 
@@ -161,34 +162,6 @@ def test_a_shot_with_another_output_leaves_the_requested_shot_unchanged() -> Non
         "reuse": "/p.####.exr",
     }
     assert asked == {"output": {"frames": "1"}}
-
-
-def test_a_comment_and_the_confidence_are_kept_beside_the_frames(results: Results) -> None:
-    version = claim(results)
-    assert (version.comment(), version.confidence()) == ("", {})
-    write_comment(version.path, " more red in the coat ")
-    write_confidence(version.path, {1001: 0.91239, 1002: 0.5})
-    assert version.comment() == "more red in the coat"
-    assert version.confidence() == {1001: 0.9124, 1002: 0.5}
-    assert claim(results) == version, "no other shot"
-
-
-def test_unreadable_records_are_ignored(results: Results) -> None:
-    version = claim(results)
-    version.shot_file.with_name("about.json").write_text('{"confidence": [1], "comment": 3}')
-    assert (version.comment(), version.confidence()) == ("3", {})
-
-
-def test_the_keyframes_are_those_of_its_references(results: Results, tmp_path: Path) -> None:
-    for name in ("ref.1001.exr", "ref.1044.exr", "other.1002.exr"):
-        (tmp_path / name).touch()
-    references = [{"path": (tmp_path / "ref.####.exr").as_posix()}]
-    assert claim(results, {**ASKED, "references": references}).keyframes() == (1001, 1044)
-
-
-def test_a_comment_that_cannot_be_written_names_the_file(results: Results) -> None:
-    with pytest.raises(RefColorizeError, match=r"about\.json cannot be written"):
-        write_comment(results.pattern("v001"), "no such folder")
 
 
 @pytest.mark.parametrize("age_days", [2, 0])

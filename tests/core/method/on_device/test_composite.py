@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from stcolor_core.images.color import ColorPipe, roll_off
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.method.on_device.composite import composite, plate_lightness, to_half
 
 SIZE = (40, 61)

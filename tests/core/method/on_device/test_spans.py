@@ -17,7 +17,8 @@ import torch
 from scenes import Scene, crossing, pan
 
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import ColorPipe, luminance_of, roll_off
+from stcolor_core.images.color import luminance_of, roll_off
+from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import relight
 from stcolor_core.method.light_limits import blacken

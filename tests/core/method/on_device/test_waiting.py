@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from stcolor_core.images.color import GreyPicture
+from stcolor_core.images.color_pipe import GreyPicture
 from stcolor_core.method import tensor_color, tensor_pictures
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.on_device import upsampling
