@@ -265,9 +265,13 @@ def _parse_swatch(text: str) -> Swatch:
 def _with_masks(references: Sequence[Reference], masks: Iterable[tuple[int | None, str]]) -> tuple[Reference, ...]:
     """Return the references with masks: each of a frame goes to that frame's reference, each pattern to a pattern."""
     result = list(references)
+    given: dict[int | None, str] = {}
     for frame, path in masks:
         places = [index for index, reference in enumerate(result) if reference.frame == frame]
         kind = "a pattern" if frame is None else f"frame {frame}"
+        if frame in given:
+            raise BadRequest(f"Two masks are given for {kind}: {given[frame]} and {path}. Keep one.")
+        given[frame] = path
         if not places:
             raise BadRequest(f"The mask {path} has no reference: no --reference is given for {kind}. Give one.")
         if len(places) > 1:

@@ -44,6 +44,7 @@ class HeaderSummary:
         is_result: Whether RefColorize wrote the picture.
         encoding: As in `pictures.Header`.
         color_tag: As in `pictures.Header`.
+        orientation: As in `pictures.Header`.
     """
 
     data_window: Window
@@ -55,6 +56,7 @@ class HeaderSummary:
     is_result: bool
     encoding: str = ""
     color_tag: str = ""
+    orientation: int = 1
 
     @classmethod
     def read(cls, path: Path, *, frame: int | None, layer: str | None, role: str = "") -> HeaderSummary:
@@ -88,6 +90,7 @@ class HeaderSummary:
             is_result="stcolor/settings" in header.metadata,
             encoding=header.encoding,
             color_tag=header.color_tag,
+            orientation=header.orientation,
         )
 
     @classmethod

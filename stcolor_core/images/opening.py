@@ -31,6 +31,8 @@ oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
 _WITHOUT_ALPHA_RULES = (".exr", ".sxr", ".dpx", ".cin", ".jpg", ".jpeg")
+_TURNED_FORMATS = ("tiff", "png", "jpeg")
+_NOT_READ = (".avif", ".heic", ".heif", ".jxl", ".psb")  # by most builds of OpenImageIO
 _JPEG_2000 = (".jp2", ".j2k", ".j2c")
 _MOST_CHANNELS = 1024
 _MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
@@ -136,6 +138,8 @@ def _open_error(path: Path, problem: str, remedy: str) -> str:
         )
     if path.suffix.lower() in _JPEG_2000 and "jpeg2000" not in oiio.get_string_attribute("input_format_list"):
         return "is JPEG 2000, which this OpenImageIO cannot read. Convert it to EXR, TIFF or PNG."
+    if path.suffix.lower() in _NOT_READ:
+        return f"is {path.suffix[1:].upper()}, which cannot be read. Convert it to EXR, TIFF or PNG."
     return f"cannot be read as a picture (OpenImageIO: {problem}). {remedy}"
 
 
@@ -175,6 +179,11 @@ def _check_size(spec: Any, label: str, remedy: str) -> None:
         raise PlateError(f"{label} has invalid windows: {', '.join(map(str, corners))}. {remedy}")
 
 
+def _orientation(spec: Any, file_format: str) -> int:
+    """Return how viewers turn a picture; scanners' DPX and Cineon are upright whatever they say."""
+    return spec.get_int_attribute("Orientation", 1) if file_format in _TURNED_FORMATS else 1
+
+
 def _make_header(path: Path, frame: int | None, file: Any, layer: Layer, layers: Sequence[Layer]) -> Header:
     spec = file.spec()
     pictures = [candidate.name for candidate in layers if candidate.is_picture] or [
@@ -196,4 +205,5 @@ def _make_header(path: Path, frame: int | None, file: Any, layer: Layer, layers:
         picture_channels=layer.picture,
         alpha_channel=layer.alpha,
         color_tag=read_tag(spec, file.format_name()),
+        orientation=_orientation(spec, file.format_name()),
     )

@@ -41,6 +41,7 @@ class Header:
         encoding: Of a frame of a movie, what its tags say of its colour (`movies.color.ColorTags.to_text`); "" for
             pictures.
         color_tag: What the file itself says of its colour space (`color_tags.read_tag`); "" for nothing.
+        orientation: How viewers turn it, by Exif's numbers; 1 for not at all. Pixels are used as they are stored.
         role: What it is to the shot if it is no frame of the plate, such as "Reference 1050", for messages; "" if that
             is not said.
     """
@@ -60,6 +61,7 @@ class Header:
     alpha_channel: str | None = None
     encoding: str = ""
     color_tag: str = ""
+    orientation: int = 1
     role: str = ""
 
     @property

@@ -26,7 +26,7 @@ from stcolor_core.pipeline.input_states import InputStates
 from stcolor_core.pipeline.matte_files import MatteFiles
 from stcolor_core.pipeline.plate_formats import find_movie_start, find_plate_formats, plate_canvas
 from stcolor_core.pipeline.reference_extents import find_covered, region_of_format
-from stcolor_core.pipeline.reference_places import ReferencePlaces, has_aspect_of
+from stcolor_core.pipeline.reference_places import ReferencePlaces, describe_turned, has_aspect_of
 from stcolor_core.shots.given_cuts import check_cuts
 from stcolor_core.shots.picture_roles import find_roles, matte_role
 from stcolor_core.shots.reference_files import ReferencePicture, find_references, split_references
@@ -94,6 +94,8 @@ class ShotInputs:
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
         self._coloured = self._files.formats_of_coloured(coloured)
+        for line in describe_turned(self._coloured, self.first_format, name=self._files.label):
+            warn(line)
         self._spaces = InputSpaces(shot, self._coloured, name=self._files.label)
         self.states = InputStates(
             self._files,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from stcolor_core.plurals import count_of, form_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.reference_files import ReferencePicture
 
-__all__ = ["ReferencePlaces", "has_aspect_of", "nothing_known"]
+__all__ = ["ReferencePlaces", "describe_turned", "has_aspect_of", "nothing_known"]
 
 _KIND = "reference place 2"  # raised when the search changes
 _ASPECT_TOLERANCE = 0.01
@@ -59,6 +59,26 @@ def nothing_known(label: str) -> BadRequest:
         f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
         "elsewhere, or all of it is NaN or infinite. Render it again."
     )
+
+
+def describe_turned(
+    formats: Mapping[Path, HeaderSummary], plate: HeaderSummary, *, name: Callable[[Path], str]
+) -> Iterator[str]:
+    """Yield a line for each reference or still that viewers turn otherwise than the plate, as by a camera's Exif data.
+
+    Nuke shows such pictures as they are stored, and so they are used.
+
+    Args:
+        formats: The format of each reference and still.
+        plate: The format of the plate.
+        name: Returns how messages name a file.
+    """
+    for path, file in formats.items():
+        if file.orientation != plate.orientation:
+            yield (
+                f"{name(path)} is to be turned for display (Exif orientation {file.orientation}), but is used as it is "
+                "stored. If it lies on a side or upside down, open it, and save it turned and without that mark."
+            )
 
 
 class ReferencePlaces:

@@ -21,7 +21,7 @@ def find_swatches(shot: Shot, frames: Collection[int]) -> dict[int, tuple[Swatch
         frames: The plate's frames.
 
     Raises:
-        BadRequest: If a swatch names a frame without plate or matte.
+        BadRequest: If a swatch names a frame without plate or matte, or two are of one object on one frame.
     """
     swatches: dict[int, tuple[Swatch, ...]] = {}
     for swatch in shot.swatches:
@@ -32,5 +32,12 @@ def find_swatches(shot: Shot, frames: Collection[int]) -> dict[int, tuple[Swatch
             )
         if not find_mattes(shot, swatch.frame):
             raise BadRequest(f"{label} needs a matte of frame {swatch.frame}. {advise('frame_matte', swatch.frame)}.")
+        same = [other for other in swatches.get(swatch.frame, ()) if other.object == swatch.object]
+        if same:
+            first, second = (",".join(each.colors) for each in (same[0], swatch))
+            raise BadRequest(
+                f"{label} is given twice, as {first} and as {second}. Keep one; for the colours of its shadow and its "
+                f"light give one swatch: {first},{second}."
+            )
         swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
     return swatches

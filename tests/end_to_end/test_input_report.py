@@ -12,9 +12,11 @@ import PyOpenColorIO as ocio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from icc_profiles import ADOBE_RGB, make_profile
+from PIL import Image
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
+from stcolor_core.images.color import srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.ocio import BUILTIN_CONFIG, open_profile
 
@@ -100,6 +102,22 @@ def test_a_keyframe_is_read_by_its_icc_profile(
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     inside = (rgb > 0.02).all(axis=-1)  # in sRGB, and so in Adobe RGB too
     assert np.percentile(np.abs(error[inside]), 95) < 0.6
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_a_keyframe_that_viewers_turn_is_told(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], orientation: int
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    rgb = np.dstack([channels(shot.reference(FIRST))[name] for name in "RGB"])
+    key = shot.folder / "key.1001.jpg"
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(np.rint(np.clip(srgb_encode(rgb), 0, 1) * 255).astype(np.uint8)).save(key, exif=exif, quality=95)
+    assert shot.colorize("--reference", f"{FIRST}={key}", "--json", references=False) == 0
+    told = [line for line in messages(capsys, "warning") if "Exif orientation 3" in line]
+    assert len(told) == (orientation == 3)
+    assert all(line.startswith(f"Reference 1001 ({key})") and "save it turned" in line for line in told)
 
 
 def test_each_input_is_reported_with_its_colour_space_and_the_reason(

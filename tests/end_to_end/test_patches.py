@@ -248,6 +248,14 @@ def test_a_mask_that_cannot_be_used_is_refused_in_one_line(
     assert not shot.written() or what == "mask of another aspect"
 
 
+def test_two_masks_of_one_frame_are_refused(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}"]
+    given += ["--reference-mask", f"{FIRST + AT}=a.png", "--reference-mask", f"{FIRST + AT}=b.png"]
+    assert shot.colorize(*OPTIONS, *given) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert f"Two masks are given for frame {FIRST + AT}: a.png and b.png. Keep one." in line
+
+
 def test_a_mask_is_never_overwritten(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     write_exr(shot.folder / "out.1005.exr", np.ones((112, 192, 3), np.float32))
     output = ["--output", str(shot.folder / "out.####.exr")]

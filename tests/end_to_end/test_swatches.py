@@ -35,6 +35,17 @@ def test_a_swatch_colours_one_object_of_a_matte_on_all_frames(shot: ShotOnDisk) 
         np.testing.assert_allclose(other, (50, 30), atol=6)
 
 
+def test_two_swatches_of_one_object_on_a_frame_are_refused(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--matte", f"{FIRST + AT}={write_ids(shot, AT)}"]
+    given += ["--swatch", f"{FIRST + AT}:80=#604010", "--swatch", f"{FIRST + AT}:80=#d0b060"]
+    assert shot.colorize(*OPTIONS, *given) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert f"{FIRST + AT}:80 is given twice, as #604010 and as #d0b060. Keep one" in line
+    assert not shot.written()
+
+
 @pytest.mark.parametrize(
     ("swatch", "part"),
     [

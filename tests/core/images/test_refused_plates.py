@@ -60,6 +60,14 @@ def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:
     assert "targa" in refused(path) and "EXR, DPX, TIFF, PNG or JPEG" in refused(path)
 
 
+@pytest.mark.parametrize("suffix", ["avif", "heic"])
+def test_a_type_that_is_not_read_is_to_be_converted(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"key.{suffix}"
+    path.write_bytes(b"\0\0\0\x20ftyp" + bytes(300))
+    with pytest.raises(PlateError, match=rf"is {suffix.upper()}, which cannot be read. Convert it to EXR"):
+        plates.read(path)
+
+
 def test_a_deep_picture_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.exr"
     spec = oiio.ImageSpec(3, 2, 2, "float")
