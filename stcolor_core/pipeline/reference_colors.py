@@ -32,6 +32,7 @@ __all__ = ["ReferenceColors"]
 
 _FLOATING = ("half", "float", "double")  # pixel types whose values may be above 1
 _COLORFUL_SHARE, _COLORLESS = 95, 3.0  # per cent and C*, as in `ColorPipe.is_grey`
+_OPAQUE = 0.9  # of a patch's weight
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 
 
@@ -90,6 +91,7 @@ class ReferenceColors:
             raise nothing_known(label)
         if is_patch:
             self._warn_of_grey_patch(label, color, frame)
+            self._warn_of_thin_patch(label, color, frame)
         return color, light.ab[..., 0]
 
     def pixel_of(self, reference: ReferencePicture) -> float:
@@ -194,6 +196,15 @@ class ReferenceColors:
             rest = (
                 " has almost no colour where it counts, so that what it covers becomes grey, and counts as certain: a "
                 "patch may be grey on purpose. If it is not, paint it or leave it out."
+            )
+            self._warn_once.about(label, rest, frame)
+
+    def _warn_of_thin_patch(self, label: str, color: KnownColor, frame: int) -> None:
+        """Warn of a patch that is nowhere opaque: often an alpha of the wrong range."""
+        if color.weight is not None and (most := float(color.weight.max())) < _OPAQUE:
+            rest = (
+                f" counts nowhere by more than {most:.2g} of 1, so that its colour is mixed with what lies below. If "
+                "that is not meant, scale its alpha or mask to 1."
             )
             self._warn_once.about(label, rest, frame)
 

@@ -284,6 +284,17 @@ def test_the_artist_is_told_which_references_are_patches(shot: ShotOnDisk, capsy
     ]
 
 
+@pytest.mark.parametrize(("alpha", "told"), [(1.0, ""), (0.5, "0.5 of 1"), (1 / 255, "0.0039 of 1")])
+def test_a_patch_that_is_nowhere_opaque_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], alpha: float, told: str
+) -> None:
+    write_exr(shot.folder / "patch.exr", painted(shot), (soft_mask(shot) * np.float32(alpha)).astype(np.float32))
+    assert shot.colorize(*OPTIONS, "--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "counts nowhere by more than" in line]
+    assert len(lines) == bool(told)
+    assert all(told in line and "scale its alpha" in line for line in lines)
+
+
 def test_a_patch_of_a_few_pixels_is_told_with_its_share(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     alpha = np.zeros(shot.scene.lightnesses[AT].shape, np.float32)
     alpha[40:42, 60:64] = 1
