@@ -23,6 +23,7 @@ from stcolor_core.method.registration import (
     find_patch_paint,
     find_patch_place,
     match_tone,
+    shows_other_picture,
 )
 from stcolor_core.method.registration.alignment import Alignment
 from stcolor_core.method.registration.outline import find_outline_shift
@@ -35,6 +36,7 @@ from stcolor_core.pipeline.shot_plates import ShotPlates
 __all__ = ["FittedPatches", "PatchFitting", "lay_over"]
 
 _ALL_PAINT = 0.9  # of a patch: what else it shows tells its place better than its outline
+_ELSEWHERE = 0.4  # certainty of a patch that shows something else, as of a keyframe whose colours fit no place
 _SOLID = 0.9  # of a patch's largest weight, from which its colour is paint alone
 
 
@@ -146,6 +148,9 @@ class PatchFitting:
         if self.certainty is not None:
             self.changes.append("may lie beside what it shows; it is not moved, but counts less where it hangs over")
         if alignment is None:
+            if self.certainty is None and shows_other_picture(self._rolled_off(), self._covered, self._lightness):
+                self.changes.append("shows something else than the plate there, and counts less")
+                self.certainty = np.full(self._working_size, _ELSEWHERE, np.float32)
             return
         self._is_moved = True
         if not self._is_placed:  # else its place was told, and is now known to a part of a pixel

@@ -181,3 +181,20 @@ def test_paint_that_hangs_over_an_even_object_counts_less_there_and_the_artist_i
         confidence = channels(shot.output(FIRST + AT))["rc_conf.warp"]
         assert (confidence[within] == 1).all()
         assert confidence[over].mean() == pytest.approx(1 if register == "off" else 0.6, abs=0.05)
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_patch_that_shows_something_else_counts_less_and_the_artist_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], is_elsewhere: bool
+) -> None:
+    """The picture of another part of the frame, far from where it is looked for; and the right one, in another tone."""
+    mask = np.zeros((112, 192), np.float32)
+    mask[20:90, 20:100] = 1
+    rgb = np.maximum(painted(shot), 0) ** np.float32(1.4)
+    write_exr(shot.folder / "patch.exr", np.roll(rgb, 90, axis=1) if is_elsewhere else rgb, mask)
+    patch = ("--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT))
+    assert shot.colorize(*OPTIONS, *patch) == 0
+    told = "shows something else than the plate there, and counts less"
+    assert (told in " ".join(capsys.readouterr().err.split())) == is_elsewhere
+    confidence = channels(shot.output(FIRST + AT))["rc_conf.warp"][mask == 1]
+    assert confidence.mean() == pytest.approx(0.4 if is_elsewhere else 1, abs=0.02)

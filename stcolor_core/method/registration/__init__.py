@@ -10,6 +10,7 @@ from stcolor_core.method.registration.patches import (
     find_patch_paint,
     find_patch_place,
     match_tone,
+    shows_other_picture,
 )
 from stcolor_core.method.registration.registration import CLEANED, Registration
 from stcolor_core.method.registration.search import find_neighbours, find_registration
@@ -32,4 +33,5 @@ __all__ = [
     "is_posterised",
     "local_contrast",
     "match_tone",
+    "shows_other_picture",
 ]

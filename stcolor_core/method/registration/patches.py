@@ -30,6 +30,7 @@ __all__ = [
     "find_patch_paint",
     "find_patch_place",
     "match_tone",
+    "shows_other_picture",
 ]
 
 MOST_PATCH_SHIFT = 0.06
@@ -51,6 +52,9 @@ _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
 # footage, another light, sharpening, compression and grain 0.4 and more.
 _OTHER_TONE, _LEFT_BY_CURVE = 1.5, 0.25
 _SAME_PICTURE = 0.15  # misfit: another tone leaves 0.02 to 0.08
+# Misfit of a patch that shows something else: of rectangles of footage in a wrong place 0.86 and more, in another tone,
+# compressed or sharpened at most 0.43, with grain 0.7, softened by 4 px 0.84.
+_OTHER_PICTURE = 0.85
 _OVERHANGING = 0.6  # certainty of colour that is likely to lie beside what it is of
 _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 _OF_RESAMPLING = 0.13  # of a patch's detail: what moving an exact one leaves at most, where grain and JPEG leave more
@@ -116,6 +120,20 @@ def _align_by_detail(light: Plane, covered: Mask, lightness: Plane) -> Alignment
     matrix[:, 2] += corner - matrix[:, :2] @ corner
     alignment = Alignment(matrix, (height, width), misfit=found.misfit)
     return alignment if _is_small(found, height) else None
+
+
+def shows_other_picture(light: Plane, covered: Mask, lightness: Plane) -> bool:
+    """Return whether a patch has detail that has nothing to do with the plate's, where that has some too.
+
+    Args:
+        light: L* of the patch at working size on the canvas, shape (H, W), 0..100; any value where it covers nothing.
+        covered: Where it covers the plate, shape (H, W), bool.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+    """
+    own = np.where(covered, light, np.float32(0))
+    if covered.mean() < _LEAST_AREA or not (has_texture(lightness, covered) and has_texture(own, covered)):
+        return False
+    return affine_alignment_misfit(np.eye(2, 3), lightness, own, covered) > _OTHER_PICTURE
 
 
 def find_patch_paint(lab: Image, covered: Mask, lightness: Plane) -> PaintedLightness | None:
