@@ -14,9 +14,9 @@ greys. An object is a part of one main colour, or of a clip with masks that of i
 
 Prints by kind in how many clips a line says that the keyframe is another frame or a still, is moved or bent, is in
 another light, has bars, is damaged, or is flat paint or of few colours; the share of the pixels that is right within 16
-of 255 levels, as it came and as it is used; the mean confidence, and by how much that is off what is right in a clip.
-Right is the true picture; of grey paint and neon, the keyframe as it came, on the plate's luminance. Each line that
-says another place or light goes to stderr.
+of 255 levels, as it came (on the plate's luminance) and as it is used; the mean confidence, and by how much that is off
+what is right in a clip. Right is the true picture; of grey paint and neon, the keyframe as it came. Each line that says
+another place or light goes to stderr.
 """
 
 from __future__ import annotations
@@ -121,13 +121,14 @@ def reduce_tones(picture: Image) -> Iterator[tuple[str, Image]]:
         yield f"{levels} levels", posterise(picture, levels)
 
 
-def measure(folder: Path, index: int, key: Image, truth: Image) -> tuple[list[float], list[str]]:
+def measure(folder: Path, index: int, key: Image, came: Image, truth: Image) -> tuple[list[float], list[str]]:
     """Return what is printed of a keyframe, and the lines that the artist is given.
 
     Args:
         folder: Has the clip's plate.
         index: Index of the keyframe in the clip.
         key: Display RGB, (H, W, 3), 0..1.
+        came: The same on the plate's luminance.
         truth: What is right, likewise.
 
     Returns:
@@ -139,7 +140,7 @@ def measure(folder: Path, index: int, key: Image, truth: Image) -> tuple[list[fl
     used = np.asarray(srgb_encode(np.clip(result.linear, 0, 1)), np.float32)
     lines = [line.partition("): ")[2] for line in told if line.startswith("Reference ")]
     said = [float(any(re.search(pattern, line) for line in lines)) for pattern in SAID.values()]
-    rights = [float(within_threshold(truth, picture).mean()) for picture in (key, used)]
+    rights = [float(within_threshold(truth, picture).mean()) for picture in (came, used)]
     return [*said, *rights, float(result.confidence.mean())], lines
 
 
@@ -163,8 +164,8 @@ def measure_clip(
         write_plate(folder, frames)
         for kind, key in kinds_of(frames[index], mask):
             key = np.asarray(key, np.float32)
-            truth = _on_luminance(key, frames[index]) if own_truth else frames[index]
-            row, lines = measure(folder, index, key, truth)
+            came = _on_luminance(key, frames[index])
+            row, lines = measure(folder, index, key, came, came if own_truth else frames[index])
             yield kind, row, lines
 
 
