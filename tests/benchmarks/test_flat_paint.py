@@ -24,11 +24,13 @@ def percent(cell: str) -> float:
 
 def test_a_hue_is_off_by_the_shorter_way_around(load: Load) -> None:
     shots = load("paint_shots")
-    hue = np.radians(170 - 350)  # of a paint at 170 degrees, seen at 350
-    yellow = shots.parse_color(YELLOW)
-    own = shots.linear_to_lab(shots.srgb_decode(yellow))[1:]
-    turn = np.array([[np.cos(hue), -np.sin(hue)], [np.sin(hue), np.cos(hue)]])
-    assert shots.hue_error(np.stack([own, turn @ own]), yellow) == pytest.approx([0, 180], abs=1e-3)
+    green = shots.parse_color("#20a040")
+    own = shots.linear_to_lab(shots.srgb_decode(green))[1:]  # at 140 degrees
+    turned = []
+    for degrees in (0, 100, 180, 250):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turned.append(np.array([[c, -s], [s, c]]) @ own)
+    assert shots.hue_error(np.stack(turned), green) == pytest.approx([0, 100, 180, 110], abs=1e-3)
 
 
 def test_a_patch_as_it_came_is_seen_in_another_hue_and_lies_outside_of_the_gamut(
