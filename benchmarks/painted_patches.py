@@ -9,8 +9,8 @@
 The objects are those of the data set's masks; frames have 216 lines.
 
 `specks`: the first frame is a true keyframe, and each further one but the last has a patch: by turns the object in
-violet, and a box in green in the upper left. Prints how many pixels are violet that are more than 3 and more than 10 px
-off the object, over all frames.
+violet, and a box in green in the corner that the object covers least. Prints how many pixels are violet that are more
+than 3 and more than 10 px off the object, over all frames.
 `alone`: the first frame has a patch of the object in violet, and there is no keyframe. Prints the same of the frames
 that follow, and which share of the object is violet.
 `gaps`: the first frame has two patches and no keyframe, the object in red and all around it in blue. Prints how many of
@@ -89,6 +89,19 @@ def count_specks(result: Result, mask: Mask, truth: Image) -> list[int]:
     return [int((violet & (away > off)).sum()) for off in OFF]
 
 
+def find_free_box(masks: Sequence[Mask]) -> Mask:
+    """Return a box in the corner of the picture that an object covers least, (H, W), bool.
+
+    Args:
+        masks: Where the object is on each frame, (H, W), bool.
+    """
+    height, width = masks[0].shape
+    box = np.zeros((height, width), bool)
+    box[height // 20 : height // 4, width // 20 : width // 5] = True
+    corners = [box, box[:, ::-1], box[::-1], box[::-1, ::-1]]
+    return min(corners, key=lambda corner: sum(int(mask[corner].sum()) for mask in masks))
+
+
 def measure_specks(folder: Path, frames: Sequence[Image], masks: Sequence[Mask]) -> list[int]:
     """Return how many pixels are violet more than each of `OFF` px off the object, in a shot with many patches.
 
@@ -100,9 +113,7 @@ def measure_specks(folder: Path, frames: Sequence[Image], masks: Sequence[Mask])
     write_plate(folder, frames)
     write_picture(folder / "key.png", frames[0])
     references = {0: [folder / "key.png"]}
-    height, width = masks[0].shape
-    box = np.zeros((height, width), bool)
-    box[height // 10 : height // 3, width // 20 : width // 4] = True
+    box = find_free_box(masks)
     for index in range(1, len(frames) - 1):
         path = folder / f"patch.{index}.png"
         paint, cover = (VIOLET, masks[index]) if index % 2 else (GREEN, box)

@@ -41,6 +41,13 @@ def test_the_paints_are_told_apart(program: ModuleType, paint: str, is_violet: b
     assert program.find_painted(ab, program.VIOLET).all() == is_violet
 
 
+def test_the_box_is_in_the_corner_that_the_object_leaves_free(program: ModuleType) -> None:
+    masks = [np.ones(SIZE, bool), np.ones(SIZE, bool)]
+    masks[1][25:, 45:] = False
+    box = program.find_free_box(masks)
+    assert box.any() and not (box & masks[1]).any()
+
+
 def test_specks_of_a_square_that_moves_steadily_are_few(run_program: RunProgram, dataset: Path) -> None:
     table = run_program("painted_patches", "specks", "--dataset", str(dataset), "--clips", "crossing", "--lines", "112")
     near, far = map(int, table["crossing"])
