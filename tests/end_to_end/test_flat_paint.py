@@ -88,3 +88,26 @@ def test_flat_paint_some_pixels_beside_its_object_is_moved_onto_it_and_the_artis
         assert (of_patch != mask).sum() <= 8
         rgb = np.dstack([written[name] for name in "RGB"])[of_patch]
         assert rgb.min() > -4e-3 and rgb.max() < 1.1
+
+
+@pytest.mark.parametrize("color", ["#ff10cc", "#20e040"])
+def test_flat_paint_of_another_frame_is_judged_by_the_lightness_of_the_frame_that_it_shows(
+    make_shot: MakeShot, tmp_path: Path, capsys: pytest.CaptureFixture[str], color: str
+) -> None:
+    """One object is painted flat, and the other one tells which frame that is; the numbered frame is lighter."""
+    scene, shown = crossing(COUNT), AT + 2
+    fading = [np.clip(light * 0.97 ** (index - AT), 2, 94) for index, light in enumerate(scene.lightnesses)]
+    shot = make_shot(replace(scene, lightnesses=[np.asarray(light, np.float32) for light in fading]), references=())
+    picture = lab_to_srgb(np.dstack([shot.scene.lightnesses[shown], shot.scene.ab[shown]]))
+    picture[shot.scene.masks[shown][0]] = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    path = tmp_path / "whole.png"
+    cv2.imwrite(str(path), np.rint(255 * np.clip(picture[..., ::-1], 0, 1)).astype(np.uint8))
+    options = *OPTIONS, "--only", f"{FIRST + AT + 1}-{FIRST + COUNT - 1}", "--reference", f"{FIRST + AT}={path}"
+    assert shot.colorize(*options, references=False) == 0
+    assert f"painted in flat colours, which follow the plate's lightness; looks like frame {FIRST + shown}" in (
+        capsys.readouterr().err
+    )
+    for frame in range(FIRST + AT + 1, FIRST + COUNT):
+        values = channels(shot.output(frame))
+        assert (np.hypot(values["rc_ab.u"], values["rc_ab.v"]) > 20).mean() > 0.5
+        assert np.dstack([values[name] for name in "RGB"]).min() > -2e-3, frame
