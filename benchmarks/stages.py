@@ -24,7 +24,7 @@ Places: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 STAGES: dict[str, Places] = {
     "read": (("/plates.py", ("read_plate",)),),
-    "lightness": (("/color.py", ("lightness",)),),
+    "lightness": (("/color_pipe.py", ("lightness",)), ("/color.py", ("lightness",))),
     "features": (("/standard.py", ("both",)), ("/features/exemplar.py", ("_trunk",))),
     "tracking": (("/tracking/walk.py", ("advance", "step")), ("/tracking/flow.py", ("align_back",))),
     "of it flow": (("/tracking/flow.py", ("advance", "step", "align_back")),),
@@ -35,7 +35,7 @@ STAGES: dict[str, Places] = {
     "fusion": (("/method/fusion.py", ("fuse",)),),
     "upsample": (("/upsampling.py", ("upsample",)),),
     "layers": (("/layers.py", ("make_channels", "channels")),),
-    "composite": (("/color.py", ("composite",)),),
+    "composite": (("/color_pipe.py", ("composite",)), ("/color.py", ("composite",))),
     "write": (("/frame_files.py", ("write_frame",)), ("/plates.py", ("write_frame",))),
     "of it read back": (("/plates.py", ("is_complete",)),),
 }

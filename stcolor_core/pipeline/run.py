@@ -316,6 +316,8 @@ class _Run:
             return self._finish_existing(frame, self._frames.reuse(frame))
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
         rest = None if reference.known is None else self._propagator.complete_reference(frame, self._footage)
+        if rest is not None and self._footage.painted:
+            rest = keep_in_gamut(rest.to_host(), self._footage.painted)
         rendered = self._writer.render_reference(frame, reference, plate, rest)
         if frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)

@@ -102,12 +102,12 @@ def test_flat_paint_of_another_frame_is_judged_by_the_lightness_of_the_frame_tha
     picture[shot.scene.masks[shown][0]] = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     path = tmp_path / "whole.png"
     cv2.imwrite(str(path), np.rint(255 * np.clip(picture[..., ::-1], 0, 1)).astype(np.uint8))
-    options = *OPTIONS, "--only", f"{FIRST + AT + 1}-{FIRST + COUNT - 1}", "--reference", f"{FIRST + AT}={path}"
+    options = *OPTIONS, "--only", f"{FIRST + AT}-{FIRST + COUNT - 1}", "--reference", f"{FIRST + AT}={path}"
     assert shot.colorize(*options, references=False) == 0
     assert f"painted in flat colours, which follow the plate's lightness; looks like frame {FIRST + shown}" in (
         capsys.readouterr().err
     )
-    for frame in range(FIRST + AT + 1, FIRST + COUNT):
+    for frame in range(FIRST + AT, FIRST + COUNT):
         values = channels(shot.output(frame))
         assert (np.hypot(values["rc_ab.u"], values["rc_ab.v"]) > 20).mean() > 0.5
         assert np.dstack([values[name] for name in "RGB"]).min() > -2e-3, frame

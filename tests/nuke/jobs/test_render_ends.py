@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from comp import Comp
 from nuke_fixtures import plugin_is_idle
 from qt_dialogs import Dialogs
-from serving import Client
+from serving import PATIENCE, Client
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
@@ -120,12 +121,22 @@ def test_from_cancel_to_the_end_the_status_says_that_the_job_stops(
 
 
 def test_colorize_while_the_job_stops_is_refused_with_a_message(
-    nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any]
+    nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from refcolorize.core import client
+
+    pressed, cancel = threading.Event(), client.Client.cancel
+
+    def cancel_later(client: Any, job: str) -> Any:
+        assert pressed.wait(PATIENCE)
+        return cancel(client, job)
+
+    monkeypatch.setattr(client.Client, "cancel", cancel_later)  # however busy the machine is, the job still stops then
     endless_comp.node["colorize"].execute()
     pump(until=lambda: ": frame " in endless_comp.status)
     endless_comp.node["cancel"].execute()
     endless_comp.node["colorize"].execute()
+    pressed.set()
     assert nuke_session.artist.messages == ["RefColorize1 is stopping v001. Press Colorize again when it has stopped."]
     pump(until=plugin_is_idle)
     assert "was cancelled" in endless_comp.status
