@@ -1,7 +1,7 @@
-"""What a picture file itself says of its colour space: its ICC profile, or the header of an EXR.
+"""What a picture file itself says of its colour space: its ICC profile, the cICP of a PNG, or the header of an EXR.
 
-A tag is a text, which headers carry and digests hold: "icc", "id" or "chromaticities", and its value.
-`tagged_spaces` makes a colour space of it.
+A tag is a text, which headers carry and digests hold: "icc", "cicp", "id" or "chromaticities", and its value.
+`tagged_spaces` and `pipeline.input_spaces` make a colour space of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _LONGEST_PROFILE = 2**22  # bytes; those of printers have a megabyte
 _LONGEST_NAME = 60
 _DIGITS = 16  # of the profile's hash
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # x and y of R, G, B and white
+_SRGB_CICP, _UNSPECIFIED = (1, 13), 2
 _SAYS_NOTHING = ("", "data", "unknown", "lin_rec709_scene")
 
 
@@ -30,10 +31,13 @@ def read_tag(spec: Any, file_format: str) -> str:
         file_format: As in `pictures.Header`.
 
     Returns:
-        "icc HASH NAME", or of an EXR "id COLOR_INTEROP_ID" or "chromaticities x y x y x y x y" (of R, G, B, white).
+        "icc HASH NAME"; of a PNG "cicp PRIMARIES TRANSFER" by the numbers of ITU-T H.273; or of an EXR
+        "id COLOR_INTEROP_ID" or "chromaticities x y x y x y x y" (of R, G, B, white).
     """
     if file_format == "openexr":
         return _read_exr_tag(spec)
+    if file_format == "png" and (numbers := _read_cicp(spec)) is not None:  # comes before a profile: PNG, third edition
+        return "" if numbers == _SRGB_CICP else f"cicp {numbers[0]} {numbers[1]}"
     profile = read_profile(spec)
     if profile is None:
         return ""
@@ -52,6 +56,15 @@ def read_profile(spec: Any) -> bytes | None:
     if not isinstance(found, np.ndarray) or not 0 < found.nbytes <= _LONGEST_PROFILE:
         return None
     return found.tobytes()
+
+
+def _read_cicp(spec: Any) -> tuple[int, int] | None:
+    """Return primaries and transfer of a PNG's cICP chunk, if it has both."""
+    found = spec.getattribute("CICP")
+    if not isinstance(found, tuple | np.ndarray) or len(found) != 4:
+        return None
+    primaries, transfer = int(found[0]), int(found[1])
+    return None if _UNSPECIFIED in (primaries, transfer) else (primaries, transfer)
 
 
 def _read_exr_tag(spec: Any) -> str:

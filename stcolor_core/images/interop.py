@@ -47,7 +47,7 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
     if isinstance(recorded, str) and _is_valid(recorded):
         return recorded
     tagged, _ = find_tagged_space(plate.color_tag, plate.path)
-    if tagged not in (None, SRGB):
+    if tagged not in (None, SRGB) or plate.color_tag.startswith("cicp"):
         return None
     if plate.file_format == "openexr" or (plate.file_format == "tiff" and plate.pixel_type in _LINEAR_TYPES):
         return "lin_rec709_scene"

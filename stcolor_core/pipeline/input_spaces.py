@@ -122,7 +122,7 @@ def _choose(
     """
     if colorspace is not None:
         return colorspace, "as given"
-    tagged, words = find_tagged_space(file.color_tag, picture)
+    tagged, words = _find_tagged(file, picture)
     if tagged is not None and file.file_format != "openexr":
         return tagged, words
     if plate.colorspace is not None and has_plate_type(plate.path, picture):
@@ -134,6 +134,18 @@ def _choose(
         return tagged, words
     default = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
     return None, f"{default}; {words}" if words else default
+
+
+def _find_tagged(file: HeaderSummary | Header, picture: Path) -> tuple[Space | None, str]:
+    """Return the colour space that a picture's file names and where, or None and why that cannot be used."""
+    kind, _, value = file.color_tag.partition(" ")
+    if kind != "cicp":
+        return find_tagged_space(file.color_tag, picture)
+    primaries, transfer = value.split()
+    try:
+        return tagged_space(f"{primaries}/{transfer}", picture.name), "its cICP"
+    except UnknownSpace:
+        return None, f"its cICP, primaries {primaries} and transfer {transfer} of H.273, cannot be used"
 
 
 def has_plate_type(plate: str, picture: Path) -> bool:

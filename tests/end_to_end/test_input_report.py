@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +104,28 @@ def test_a_keyframe_is_read_by_its_icc_profile(
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     inside = (rgb > 0.02).all(axis=-1)  # in sRGB, and so in Adobe RGB too
     assert np.percentile(np.abs(error[inside]), 95) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ((9, 8), "Rec. 2020, linear (its cICP)"),
+        ((1, 13), "sRGB (the default of PNG files)"),
+        ((9, 16), "sRGB (the default of PNG files; its cICP, primaries 9 and transfer 16 of H.273, cannot be used)"),
+    ],
+)
+def test_a_keyframe_is_read_by_its_cicp(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], numbers: tuple[int, int], told: str
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    key = shot.folder / "key.1001.png"
+    Image.fromarray(np.full((64, 96, 3), (90, 120, 60), np.uint8)).save(key)
+    data, chunk = key.read_bytes(), b"cICP" + bytes([*numbers, 0, 1])
+    head = data.index(b"IDAT") - 4  # between the header and the pixels
+    chunk = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    key.write_bytes(data[:head] + chunk + data[head:])
+    assert shot.colorize("--reference", f"{FIRST}={key}", "--json", references=False) == 0
+    assert messages(capsys, "input")[1] == f"Reference 1001 {key}: {told}"
 
 
 @pytest.mark.parametrize("orientation", [1, 3])
