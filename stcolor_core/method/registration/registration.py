@@ -21,6 +21,7 @@ CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _FITTED = 1.02  # scale of a picture that was fitted between bars
 _MOSTLY_GREY = 0.5  # of it: a large part is told, as it may be a mistake
+_ENLARGED = 0.96  # scale of a picture that shows only a part of the frame
 _NEARLY_ALL = 0.995  # of the frame
 
 
@@ -69,6 +70,11 @@ class Registration:
     def painted(self) -> PaintedLightness | None:
         """Return over which other lightness its colours were painted; None if over none."""
         return next((tone for tone in self.tones if isinstance(tone, PaintedLightness)), None)
+
+    @property
+    def shows_part(self) -> bool:
+        """Return whether it is a part of the frame that was enlarged to the frame's size."""
+        return self.alignment is not None and not self.by_color and self.alignment.scale < _ENLARGED
 
     @property
     def _between_bars(self) -> bool:
@@ -149,6 +155,8 @@ class Registration:
             lead = "its colours lay beside the plate's edges: " if self.by_color else ""
             lead = "lies between bars, which are left out: " if self._between_bars else lead
             parts.append(f"{lead}{moves} to fit")
+            if self.shows_part and self.alignment is not None:
+                parts[-1] += f", where it shows {100 * self.alignment.scale**2:.0f} % of the frame"
         if tones:
             parts.append(enumerate_parts(tones))
         if self.bars is not None and not self._between_bars:

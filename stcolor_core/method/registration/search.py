@@ -295,5 +295,9 @@ def _judge(
         unfit |= counted & outside & (apart > _UNEXPLAINED_OUTSIDE)
     used = ~unfit if found.alignment is not None and unfit.any() and not unfit[counted].all() else None
     share = 1.0 if known is None else float(known.mean())
-    unused = 1 - float((counted if used is None else counted & used).mean()) / share
+    within = counted if used is None else counted & used
+    if found.shows_part:  # what is beyond it is none of the picture
+        assert found.alignment is not None
+        share, within = share * found.alignment.scale**2, within & (found.alignment.outside() <= 1)
+    unused = 1 - float(within.mean()) / share
     return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))

@@ -67,6 +67,15 @@ def test_a_shifted_keyframe_is_moved_back() -> None:
     assert "% of it does not fit and is not used" in text
 
 
+def test_a_part_of_the_frame_that_was_enlarged_is_told_with_its_share_and_all_of_it_fits() -> None:
+    height, width = SCENE.lightnesses[FRAME].shape
+    matrix = np.array([[0.85, 0, 0.075 * width], [0, 0.85, 0.075 * height]])  # from the enlarged part to the frame
+    part = cv2.warpAffine(keyframe(), matrix, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+    text = find(part).describe(FRAME, lines=108)
+    assert re.search(r"scaled by 0\.8[45]\d to fit, where it shows 7[123] % of the frame", text), text
+    assert "does not fit" not in text
+
+
 @pytest.mark.parametrize("size", [0.0, 0.8])  # px: sigma of the grain's own size
 def test_grain_is_not_taken_for_motion(size: float) -> None:
     rng = np.random.default_rng(1)
