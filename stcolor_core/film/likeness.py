@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
-from stcolor_core.shots.cuts import Describe, shrink
+from stcolor_core.shots.thumbnails import Describe, shrink
 
 __all__ = [
     "ALIKE",

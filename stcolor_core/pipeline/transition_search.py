@@ -29,11 +29,11 @@ from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.plate_formats import plate_canvas
-from stcolor_core.shots import cuts, dissolves, light_changes, mixing_curve
-from stcolor_core.shots.cuts import Describe
+from stcolor_core.shots import cuts, dissolves, light_changes, mixing_curve, thumbnails
 from stcolor_core.shots.dissolves import AHEAD, BEHIND, LONGEST, TransitionDetector
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan
+from stcolor_core.shots.thumbnails import Describe
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions, parse_transitions
 
 __all__ = ["find_transitions", "scene_describer"]
@@ -42,7 +42,10 @@ __all__ = ["find_transitions", "scene_describer"]
 _STEP = 128
 _END_ERROR = 3  # frames by which the end of a dissolve may be misplaced
 # code that the transitions depend on
-_FINDER = (cuts.__file__, dissolves.__file__, light_changes.__file__, mixing_curve.__file__, __file__)
+_FINDER = (
+    *(cuts.__file__, dissolves.__file__, light_changes.__file__, mixing_curve.__file__, thumbnails.__file__),
+    __file__,
+)
 
 
 def find_transitions(

@@ -24,17 +24,10 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
 from stcolor_core.images.color import luminance_of
-from stcolor_core.shots.cuts import (
-    SAME_SCENE,
-    CutDetector,
-    Describe,
-    Thumbnail,
-    feature_similarity,
-    flow_difference,
-    shrink,
-)
+from stcolor_core.shots.cuts import CutDetector
 from stcolor_core.shots.light_changes import SceneComparison
 from stcolor_core.shots.mixing_curve import MixingCurve, fit_fade_curve, fit_mixing_curve, measure_picture
+from stcolor_core.shots.thumbnails import SAME_SCENE, Describe, Thumbnail, feature_similarity, flow_difference, shrink
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
 __all__ = ["AHEAD", "BEHIND", "LONGEST", "TransitionDetector"]

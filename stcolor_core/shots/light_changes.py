@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
-from stcolor_core.shots.cuts import SAME_SCENE, Describe, Thumbnail, feature_similarity, flow_difference
+from stcolor_core.shots.thumbnails import SAME_SCENE, Describe, Thumbnail, feature_similarity, flow_difference
 
 __all__ = ["SceneComparison", "in_even_light"]
 

@@ -13,7 +13,8 @@ from landscapes import HEIGHT, WIDTH, describe, scene
 from real_footage import footage
 
 from stcolor_core.images.color import lightness, srgb_decode
-from stcolor_core.shots.cuts import SAME_SCENE, CutDetector, Thumbnail, flow_difference, overlap_difference, shrink
+from stcolor_core.shots.cuts import CutDetector
+from stcolor_core.shots.thumbnails import SAME_SCENE, Thumbnail, flow_difference, overlap_difference, shrink
 from stcolor_core.shots.transitions import Boundary
 
 

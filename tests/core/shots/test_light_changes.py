@@ -8,8 +8,8 @@ from landscapes import describe, scene
 
 from stcolor_core.arrays import Plane
 from stcolor_core.images.color import lightness, luminance_of
-from stcolor_core.shots.cuts import shrink
 from stcolor_core.shots.light_changes import SceneComparison, in_even_light
+from stcolor_core.shots.thumbnails import shrink
 
 ONE, OTHER = ([shrink(frame) for frame in scene(seed, 30, speed=0.5)] for seed in (1, 2))
 

@@ -7,8 +7,8 @@ import pytest
 from landscapes import scene
 
 from stcolor_core.images.color import lightness, luminance_of
-from stcolor_core.shots.cuts import shrink
 from stcolor_core.shots.mixing_curve import fit_fade_curve, fit_mixing_curve, measure_picture
+from stcolor_core.shots.thumbnails import shrink
 
 PURE = 14  # frames of each scene alone
 
