@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -116,7 +117,11 @@ class FittedReferences:
         if not self._fits:
             return FittedReference(color, None, Registration(frame))
         paint = paint_on_plate(color, light, self._plate.frame(frame).lightness)
-        if paint is None or self._is_posterised(color, light, frame, painted=paint.lab[..., 0] != light):
+        if (
+            paint is None
+            or self._is_posterised(color, light, frame, painted=paint.lab[..., 0] != light)
+            or self._is_picture_of_another_frame(color, light, frame)
+        ):
             return self._register(frame, color, light)
         color, light = colors_of(paint.lab, color)
         fitted, held = self._register(frame, color, light, done=[PAINTED_FLAT]), paint.held
@@ -138,6 +143,13 @@ class FittedReferences:
         areas = resize(painted.astype(np.float32), size) > 0.5
         counted = np.ones(size, bool) if known is None else known
         return is_posterised(lab, self._plate.lightness(frame), counted, np.asarray(areas))
+
+    def _is_picture_of_another_frame(self, color: KnownColor, light: Plane, frame: int) -> bool:
+        """Return whether what looks like flat paint is the plate of another frame, in which it is as even."""
+        shown = self._find_registration(color, light, frame).frame
+        if shown is None or shown == frame:
+            return False
+        return paint_on_plate(color, light, self._plate.frame(shown).lightness) is None
 
     def _picture(self, frame: int) -> ReferencePicture:
         return self._pictures[frame] if frame in self._pictures else self._parts[frame]
@@ -171,23 +183,21 @@ class FittedReferences:
                 continue
             yield frame
 
+    def _find_registration(self, color: KnownColor, light: Plane, frame: int) -> Registration:
+        """Return the registration of a keyframe, given with its own L* on the canvas, as one of a frame."""
+        lab, known = _at_working_size(color, light, self._plate.working_size)
+        return find_registration(
+            lab,
+            known,
+            frame=frame,
+            others=self._readable(find_neighbours(frame, self._plate.frames)),
+            lightness_of=self._plate.lightness,
+            pixel=self._colors.pixel_of(self._picture(frame)),
+        )
+
     def _register(self, frame: int, color: KnownColor, light: Plane, *, done: Sequence[str] = ()) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
-        size = self._plate.working_size
-
-        def find(frame: int) -> Registration:
-            """Return the registration of the keyframe as one of this frame."""
-            lab, known = _at_working_size(color, light, size)
-            return find_registration(
-                lab,
-                known,
-                frame=frame,
-                others=self._readable(find_neighbours(frame, self._plate.frames)),
-                lightness_of=self._plate.lightness,
-                pixel=self._colors.pixel_of(self._picture(frame)),
-            )
-
-        registration = self._registrations.get(frame, find)
+        registration = self._registrations.get(frame, partial(self._find_registration, color, light))
         changes = [*done, registration.describe(frame, lines=self._plate.size[0])]
         if registration.frame is not None:
             lightness = self._plate.frame(registration.frame).lightness
@@ -203,7 +213,7 @@ class FittedReferences:
             rest = f": {'; '.join(filter(None, changes))}. {advise('register')}."
             self._warn_once.about(label, rest, frame, registered=True)
         if registration.frame is None:
-            own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
+            own = resize(np.ascontiguousarray(roll_off(light), np.float32), self._plate.working_size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
 
