@@ -22,6 +22,7 @@ _HELD = 0.03  # of the height: how far beyond the picture's border its colour is
 _FITTED = 1.02  # scale of a picture that was fitted between bars
 _MOSTLY_GREY = 0.5  # of it: a large part is told, as it may be a mistake
 _ENLARGED = 0.96  # scale of a picture that shows only a part of the frame
+_TOLD = 0.005  # of it: a part that is told
 _NEARLY_ALL = 0.995  # of the frame
 
 
@@ -42,6 +43,7 @@ class Registration:
             none.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
         grey: Share of its known part that is filled with grey, black or white, which tells nothing of the plate, 0..1.
+        doubtful: Share of its known part that has another lightness than the plate, if all else has the plate's, 0..1.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
     """
@@ -57,6 +59,7 @@ class Registration:
     beside: float = 0.0
     place: Place | None = None
     grey: float = 0.0
+    doubtful: float = 0.0
     few_levels: bool = False
     bars: Mask | None = None
 
@@ -163,9 +166,13 @@ class Registration:
             parts.append("its bars are left out")
         if self.grey >= _MOSTLY_GREY:
             parts.append(f"{100 * self.grey:.0f} % of it is filled with grey, black or white, and used so")
+        if self.doubtful >= _TOLD:
+            parts.append(
+                f"{100 * self.doubtful:.1f} % of it has another lightness than the plate, and counts less there"
+            )
         if self.few_levels:
             parts.append("was reduced to few colours, and counts less")
-        if parts and self.unused >= 0.005:
+        if parts and self.unused >= _TOLD:
             parts.append(f"{100 * self.unused:.0f} % of it does not fit and is not used")
         return "; ".join(parts)
 

@@ -45,6 +45,9 @@ _LEAST_TOLD = 0.05  # of what is known, that is not clipped; fewer pixels do not
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _COLORED = 3.0  # chroma; a keyframe that is black, grey or white all over is named as one without colour
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
+# L*, smoothed: from here a part of an exact keyframe is not certain. True ones have less everywhere (61 clips), also
+# with half as much chroma again; of twice as much, files cut off 32 of a* and b* where it is more.
+_OTHER_LIGHTNESS = 9.0
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
 _RESIDUAL_SIGMA = 2.0 / 216  # of the height
@@ -145,11 +148,11 @@ def _find_told(given: _Keyframe, lightness: Plane, counted: Mask) -> _Told | Reg
     """
     lab, frame, key = given.lab, given.frame, lightness_of_keyframe(given.lab)
     if is_exact(key, lightness, counted):
-        return _with_colors_in_place(given, Registration(frame))
+        return _with_colors_in_place(given, _with_doubts(Registration(frame), key, lightness, counted))
     told = without_clipped(lab, lightness, counted)
     left_out = counted & ~told if told is not counted else None
     if left_out is not None and told.any() and is_exact(key, lightness, told):
-        return _with_colors_in_place(given, Registration(frame))
+        return _with_colors_in_place(given, _with_doubts(Registration(frame), key, lightness, counted))
     grey = find_grey_paint(lab, lightness, counted)
     has_grey = bool(grey.any())
     if has_few_levels(key, lightness, counted) and is_posterised(lab, lightness, counted, grey if has_grey else None):
@@ -164,6 +167,26 @@ def _find_told(given: _Keyframe, lightness: Plane, counted: Mask) -> _Told | Reg
     if _shows(key, lightness, given.known, counted):
         return _with_colors_in_place(given, Registration(frame))
     return _Told(counted)
+
+
+def _with_doubts(found: Registration, key: Plane, lightness: Plane, counted: Mask) -> Registration:
+    """Return the registration of a keyframe that was painted on its plate, but for a part of another lightness.
+
+    Such a part is a logo, a light leak or a colour that its file cut off: it stays, and counts less.
+
+    Args:
+        found: Its registration, which moves nothing.
+        key: Its L*, shape (H, W), 0..100.
+        lightness: L* of its plate frame, of the same shape.
+        counted: Where it is known, shape (H, W), bool.
+    """
+    apart = np.where(counted, np.abs(key - lightness), np.float32(0))
+    residual = cv2.GaussianBlur(apart, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
+    doubtful = counted & (residual > _OTHER_LIGHTNESS)
+    if not doubtful.any():
+        return found
+    certainty = np.where(doubtful, np.interp(residual, _RESIDUALS, _CERTAINTIES), 1).astype(np.float32)
+    return replace(found, certainty=certainty, doubtful=_share(doubtful, counted))
 
 
 def _fit_to_plate(given: _Keyframe, lightness: Plane, what: _Told) -> Registration:
@@ -279,7 +302,7 @@ def _judge(
     told = counted if left_out is None else counted & ~left_out
     mended = replace(found, clean=found.clean or is_damaged(own, lightness, told))
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
-        return mended
+        return _with_doubts(mended, lightness_of_keyframe(lab), lightness, counted)
     apart = np.abs(lightness_of_keyframe(registered) - lightness)
     if left_out is not None:
         apart = np.where(left_out, np.float32(0), apart)

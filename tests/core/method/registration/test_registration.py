@@ -47,6 +47,20 @@ def test_an_exact_keyframe_is_returned_as_the_same_arrays_and_reads_no_other_fra
     assert set(read) == {FRAME}
 
 
+def test_a_small_part_of_another_lightness_counts_less_and_is_told() -> None:
+    lab = keyframe()
+    logo = np.s_[8:16, 8:24]
+    lab[logo] = (40 + SCENE.lightnesses[FRAME][logo].mean()) % 100, 60, 40
+    found = find(lab)
+    assert found.certainty is not None and not found.changes_pixels
+    assert (found.certainty[10:14, 11:21] < 0.8).all()
+    assert (found.certainty[30:] == 1).all()
+    assert re.fullmatch(
+        r"[01]\.\d % of it has another lightness than the plate, and counts less there",
+        found.describe(FRAME, lines=108),
+    )
+
+
 def test_rounding_to_8_bits_keeps_a_keyframe_exact() -> None:
     lab = keyframe()
     lab[..., 0] = np.rint(lab[..., 0] * 2.55) / 2.55
