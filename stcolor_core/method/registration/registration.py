@@ -43,7 +43,7 @@ class Registration:
             none.
         place: Where it lies on that plate frame, if it shows only a part of it; None if it shows the whole.
         grey: Share of its known part that is filled with grey, black or white, which tells nothing of the plate, 0..1.
-        doubtful: Share of its known part that has another lightness than the plate, if all else has the plate's, 0..1.
+        doubtful: Share of its known part that has another lightness than the plate and stays as it came, 0..1.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
         bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
     """

@@ -323,4 +323,5 @@ def _judge(
         assert found.alignment is not None
         share, within = share * found.alignment.scale**2, within & (found.alignment.outside() <= 1)
     unused = 1 - float(within.mean()) / share
-    return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
+    doubtful = _share(unfit, counted) if found.alignment is None and counted.any() else 0.0  # it stays as it came
+    return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused), doubtful=doubtful)
