@@ -84,7 +84,13 @@ def _add_colorspace(group: argparse._ArgumentGroup) -> None:
     space = "colour space of the plate, and of references of its file type: a name in the OpenColorIO config"
     _add(group, "--colorspace", "plate.colorspace", space)
     _add(group, "--ocio", "ocio", "OpenColorIO config file or builtin name; default: $OCIO, then a builtin one")
-    _add(group, "--exposure", "plate.exposure", "stops to add to a plate whose diffuse white is not at 1.0", type=float)
+    _add(
+        group,
+        "--exposure",
+        "plate.exposure",
+        "stops to add to a plate whose diffuse white is not at 1.0, and to its keyframes, of whatever file type",
+        type=float,
+    )
 
 
 def _add_cuts(group: argparse._ArgumentGroup) -> None:
