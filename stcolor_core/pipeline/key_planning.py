@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +30,14 @@ from stcolor_core.method.tracking import flow
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.keyframes_at_cuts import put_quietly
 from stcolor_core.pipeline.planning import requested_frames
 from stcolor_core.pipeline.plate_formats import plate_canvas
 from stcolor_core.pipeline.plate_scenes import PlateScene, split_scenes
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.reference_reports import leave_out_idle
 from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
-from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.transition_search import find_cuts_between, find_transitions
 from stcolor_core.plurals import count_of, form_of
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
@@ -288,6 +289,10 @@ class _Opened:
         self.footage = ShotFootage(
             shot, self._inputs, use_instances=False, detector=None, warn=self.reporter.warn, flaws=self.flaws
         )
+
+        if shot.method.register != "off":
+            search = partial(find_cuts_between, looks=self._looks, cache=self._cache, check=self._raise_if_cancelled)
+            put_quietly(shot, self._inputs, self.flaws, self._cache, search)
 
     def look(self, frame: int) -> None:
         """Report that a frame is about to be read, unless the run is cancelled."""
