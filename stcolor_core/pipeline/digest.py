@@ -24,7 +24,7 @@ _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span al
 _ARITHMETIC = 10  # raised when the same settings and weights give other pixels, if only by rounding
 _COLORLESS = 2  # what becomes of frames whose reference gives no colour; raised when that changes
 _MATTES = 7  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
-_REGISTRATION = 11  # how keyframes are fitted to the plate; raised when that changes
+_REGISTRATION = 12  # how keyframes are fitted to the plate; raised when that changes
 _PATCHES = 7  # how patches and swatches decide pixels; raised when that changes
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 

@@ -12,6 +12,7 @@ from stcolor_core.images.color import roll_off
 from stcolor_core.images.color_presence import block_means
 from stcolor_core.method.registration import find_bars, find_neighbours
 from stcolor_core.method.registration.alignment import affine_alignment_misfit
+from stcolor_core.method.registration.surround import find_surround
 from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
@@ -107,5 +108,7 @@ def _is_doubtful(frame: int, shot: Shot, inputs: ShotInputs) -> bool:
         return True
     own, target = (np.ascontiguousarray(roll_off(means[..., 0]), np.float32) for means in (lab, shown))
     if find_bars(own, target, np.hypot(lab[..., 1], lab[..., 2])) is not None:
+        return True
+    if find_surround(lab, None, target) is not None:
         return True
     return affine_alignment_misfit(np.eye(2, 3), target, own) > _DOUBTFUL
