@@ -96,7 +96,7 @@ def _check(options: argparse.Namespace) -> int:
             return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
-        check_pictures(shot, plan)
+        check_pictures(shot)
         check_writable(shot)
         references = count_of(len(plan.references), "reference")
         _print(f"The shot can be coloured: {count_of(len(plan.digests), 'frame')}, {references}.")

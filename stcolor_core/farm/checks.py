@@ -11,7 +11,6 @@ from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Shot
@@ -20,12 +19,11 @@ from stcolor_core.shots.shot_files import find_frames
 __all__ = ["check_film", "check_pictures", "check_writable"]
 
 
-def check_pictures(shot: Shot, plan: RunPlan) -> None:
+def check_pictures(shot: Shot) -> None:
     """Read every keyframe and still as a run will read it.
 
     Args:
         shot: The shot.
-        plan: Its plan.
 
     Raises:
         StcolorError: If a picture is missing, damaged or unusable.
@@ -34,9 +32,9 @@ def check_pictures(shot: Shot, plan: RunPlan) -> None:
     inputs = ShotInputs(shot, warn=lambda _: None, cache=cache)
     flaws = ReferenceFlaws(shot, inputs, cache)
     footage = ShotFootage(shot, inputs, use_instances=False, detector=None, flaws=flaws, warn=lambda _: None)
-    for frame in plan.references:
+    for frame in inputs.references:
         footage.reference(frame)
-    for frame in plan.patches:
+    for frame in inputs.patches:
         footage.patch(frame)
     _ = footage.stills
 
@@ -57,7 +55,8 @@ def check_film(film: FilmFile) -> None:
         if waits:
             find_frames(shot.plate)
         else:
-            check_pictures(shot, plan_run(shot))
+            plan_run(shot)
+            check_pictures(shot)
         check_writable(shot)
 
 

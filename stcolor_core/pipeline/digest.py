@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, astuple
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span al
 _ARITHMETIC = 10  # raised when the same settings and weights give other pixels, if only by rounding
 _COLORLESS = 2  # what becomes of frames whose reference gives no colour; raised when that changes
 _MATTES = 7  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
-_REGISTRATION = 11  # how keyframes are fitted to the plate; raised when that changes
+_REGISTRATION = 12  # how keyframes are fitted to the plate; raised when that changes
 _PATCHES = 8  # how patches and swatches decide pixels; raised when that changes
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
@@ -91,15 +91,15 @@ class Digests:
         return self._of(_reads(span, walks), span.references, bounds, patches)
 
     def sources_of_span(self, span: Span, walks: Iterable[PatchWalk] = ()) -> tuple[frozenset[int], frozenset[int]]:
-        """Return the frames whose plates and mattes, and those whose references and patches decide a span.
+        """Return the frames whose plates and mattes decide a span, and the numbers of the pictures that do.
 
         Args:
             span: A span of this shot.
             walks: The walks of patches that may reach the span.
         """
         walks = list(walks)
-        references = frozenset((*span.references, *(walk.patch for walk in walks)))
-        return frozenset(self._with_neighbours(_reads(span, walks), span.references)), references
+        given = {*self._given(span.references), *(walk.patch for walk in walks)}
+        return frozenset(self._with_neighbours(_reads(span, walks), span.references)), frozenset(given)
 
     def sources_of_reference(self, frame: int) -> tuple[frozenset[int], frozenset[int]]:
         """Return the same of a whole keyframe's frame.
@@ -107,7 +107,7 @@ class Digests:
         Args:
             frame: The number of a frame with a whole keyframe.
         """
-        return frozenset(self._with_neighbours((frame,), (frame,))), frozenset((frame,))
+        return frozenset(self._with_neighbours((frame,), (frame,))), frozenset(self._given((frame,)))
 
     def of_reference(self, frame: int) -> str:
         """Return the digest of a whole keyframe's frame, which keeps its own colour but for the patches on it.
@@ -116,6 +116,12 @@ class Digests:
             frame: The number of a frame with a whole keyframe.
         """
         return self._of((frame,), (frame,), [frame], [frame] if frame in self._inputs.patches else [])
+
+    def _given(self, references: Collection[int]) -> set[int]:
+        """Return the numbers at which keyframes and the patches on them were given."""
+        moved = self._inputs.moved
+        patched = {frame for frame in references if frame in self._inputs.patches}
+        return {moved.get(frame, frame) for frame in references} | patched
 
     def of_shot(self) -> str:
         """Return the digest of everything that decides any frame's pixels and layers."""

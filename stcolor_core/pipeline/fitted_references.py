@@ -60,6 +60,7 @@ class FittedReferences:
         mattes: Has the colours of swatches, which lie under a frame's patches.
         register: Whether to fit them; else they are used as they are.
         warn_once: Called with one line for the artist.
+        moved: Frame -> the number at which its keyframe was given, if that is another one.
 
     Attributes:
         painted: Frames of the whole keyframes, of those read so far, that have flat paint within Rec.709.
@@ -76,10 +77,11 @@ class FittedReferences:
         mattes: ShotMattes,
         register: bool,
         warn_once: WarnOnce,
+        moved: Mapping[int, int],
     ) -> None:
         self._pictures, self._patches, self._parts, self._plate = references, patches, parts, plate
         self._colors, self._mattes, self._fits = colors, mattes, register
-        self._warn_once = warn_once
+        self._warn_once, self._moved = warn_once, moved
         self._references = RecentValues[int, FittedReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, FittedPatches](2)
@@ -108,6 +110,16 @@ class FittedReferences:
             BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
         """
         return self._patch_colors.get(frame, self._read_patches)
+
+    def forget(self, frame: int) -> None:
+        """Read the keyframe of a frame again when it is next used, as another one takes its place.
+
+        Args:
+            frame: The frame's number.
+        """
+        for values in (self._references, self._registrations, self._patch_colors):
+            values.forget(frame)
+        self.painted.discard(frame)
 
     def _read(self, frame: int) -> FittedReference:
         color, light = self._colors.read(self._picture(frame), frame, is_patch=False)
@@ -198,7 +210,8 @@ class FittedReferences:
     def _register(self, frame: int, color: KnownColor, light: Plane, *, done: Sequence[str] = ()) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
         registration = self._registrations.get(frame, partial(self._find_registration, color, light))
-        changes = [*done, registration.describe(frame, lines=self._plate.size[0])]
+        number = self._moved.get(frame, frame)  # as the artist knows it
+        changes = [*done, registration.describe(number, lines=self._plate.size[0])]
         if registration.frame is not None:
             lightness = self._plate.frame(registration.frame).lightness
             if registration.changes_pixels:
@@ -209,9 +222,12 @@ class FittedReferences:
                     changes.append(TOO_COLORFUL)
                 color = reduced
         if any(changes):
-            label = f"Reference {frame} ({self._picture(frame).path})"
+            label = f"Reference {number} ({self._picture(frame).path})"
             rest = f": {'; '.join(filter(None, changes))}. {advise('register')}."
-            self._warn_once.about(label, rest, frame, registered=True)
+            if registration.frame in (None, frame):
+                self._warn_once.about(label, rest, number, registered=True)
+            else:
+                self._warn_once.wait_about(label, rest, number)
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), self._plate.working_size)
             return FittedReference(color, own, registration)

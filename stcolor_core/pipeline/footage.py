@@ -61,6 +61,7 @@ class ShotFootage:
         pipe: The conversion from the plate's colour space.
         painted: Frames of the whole keyframes with flat paint, of those read so far.
         in_colour: Plate frame -> whether it is in colour, for the frames read so far.
+        lines: Tells the artist of the pictures.
 
     Raises:
         PlateError: If the plate's frames differ in format, file type or layer.
@@ -77,7 +78,7 @@ class ShotFootage:
         warn: Callable[[str], None],
         queue: Callable[[Event], None] | None = None,
     ) -> None:
-        warn_once = WarnOnce(warn, queue)
+        self.lines = warn_once = WarnOnce(warn, queue)
         self._plate = ShotPlates(shot, inputs, warn=warn, warn_once=warn_once)
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self.display, self.canvas, self.pipe = self._plate.display, self._plate.canvas, self._plate.pipe
@@ -96,6 +97,7 @@ class ShotFootage:
             mattes=self._mattes,
             register=shot.method.register != "off",
             warn_once=warn_once,
+            moved=inputs.moved,
         )
         self.painted = self._fitted.painted
         self._stills: list[Keyframe] | None = None
@@ -212,6 +214,14 @@ class ShotFootage:
         """
         return self._fitted.reference(frame).registration
 
+    def forget_reference(self, frame: int) -> None:
+        """Read the reference of a frame again when it is next used, as another one takes its place.
+
+        Args:
+            frame: The frame's number.
+        """
+        self._fitted.forget(frame)
+
     def certainty(self, frame: int) -> Plane | None:
         """Return the certainty of a reference's colour on the canvas, shape (H, W), 0..1; None for 1 everywhere.
 
@@ -283,8 +293,9 @@ class ShotFootage:
         reference = self._fitted.reference(frame)
         ab, known = reference.color.at(self.working_size)
         if known is not None and not known.any():
+            number = self._inputs.moved.get(frame, frame)
             raise BadRequest(
-                f"Reference {frame} ({self.references[frame].path}) has hardly a pixel of known colour in the plate. "
+                f"Reference {number} ({self.references[frame].path}) has hardly a pixel of known colour in the plate. "
                 "Render it again, larger or without NaN and infinity."
             )
         shown, certainty = reference.registration.frame, reference.registration.certainty

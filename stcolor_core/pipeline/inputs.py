@@ -57,6 +57,7 @@ class ShotInputs:
         references: Frame of a whole keyframe -> its picture.
         strangers: Frame -> a keyframe that is used as a still, since it shows no frame near its own (`keyframe_roles`).
         parts: Frame -> a keyframe that is the lowest of its frame's patches, as it shows a part (`keyframe_roles`).
+        moved: Frame -> the number at which its keyframe was given, if a cut lies between (`keyframes_at_cuts`).
         patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
         swatches: Frame with swatches -> its swatches.
         mattes: The files of the mattes.
@@ -114,6 +115,7 @@ class ShotInputs:
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.strangers: dict[int, ReferencePicture] = {}
         self.parts: dict[int, ReferencePicture] = {}
+        self.moved: dict[int, int] = {}
         self.swatches = find_swatches(shot, self.frames)
         self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
         self.spaces, self.record = self._describe_spaces()

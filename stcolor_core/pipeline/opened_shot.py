@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 
@@ -16,6 +17,7 @@ from stcolor_core.pipeline.input_contents import InputContents
 from stcolor_core.pipeline.input_record import InputRecord
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.keyframe_roles import keep_lone_keyframes, settle_keyframes
+from stcolor_core.pipeline.keyframe_verdicts import KeyframeVerdicts
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
@@ -29,7 +31,7 @@ from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.reference_reports import leave_out_idle, warn_of_unreferenced
 from stcolor_core.pipeline.run_reports import report_transitions, warn_of_open_dissolves
 from stcolor_core.pipeline.shot_patches import ShotPatches
-from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.transition_search import find_cuts_between, find_transitions
 from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
 from stcolor_core.shots.shot import Shot
@@ -98,6 +100,7 @@ class OpenedShot:
             detector=detector_digest(shot, self.inputs),
             flaws=self.flaws,
         )
+        self.footage.lines.hold()  # until the keyframes are settled
         self.footage.refuse_misfits()
         self.patches = ShotPatches(self.footage, reporter)
 
@@ -132,7 +135,7 @@ class OpenedShot:
             PlateError: If a file is damaged or has changed since the run began.
         """
         leave_out_idle(self._reporter, self.flaws, self.inputs.references)
-        settle_keyframes(self._shot, self.inputs, self.footage, self.flaws, self._cache)
+        self._settle_keyframes()
         transitions = self._find_transitions(requested)
         keep_lone_keyframes(self.inputs, transitions.scene_starts)
         spans = plan_spans(self._shot, self.footage.frames, self.footage.references, transitions)
@@ -162,6 +165,14 @@ class OpenedShot:
         """
         walks, stills = self.patches.walks, bool(self._shot.stills or self.inputs.strangers)
         warn_of_unreferenced(self._reporter, spans, requested, walks=walks, stills=stills, flaws=self.flaws)
+
+    def _settle_keyframes(self) -> None:
+        if self._shot.method.register == "off":
+            return
+        verdicts = KeyframeVerdicts(self._shot, self.inputs, self.footage, self.flaws, self._cache)
+        looks, check = self._reporter.looks, self._reporter.raise_if_cancelled
+        search = partial(find_cuts_between, looks=looks, cache=self._cache, check=check)
+        settle_keyframes(self.inputs, self.footage, verdicts, partial(search, self._shot, self.inputs, self.footage))
 
     def _find_transitions(self, requested: frozenset[int]) -> Transitions:
         found = find_transitions(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 from stcolor_core.errors import Cancelled
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.keyframes_at_cuts import put_quietly
 from stcolor_core.pipeline.plate_scenes import PlateScene, split_scenes
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.reference_reports import leave_out_idle
-from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.transition_search import find_cuts_between, find_transitions
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.transitions import Transitions
 
@@ -50,6 +51,9 @@ class PlateSurvey:
         self.footage = ShotFootage(
             shot, self.inputs, use_instances=False, detector=None, warn=self.reporter.warn, flaws=self.flaws
         )
+        if shot.method.register != "off":
+            search = partial(find_cuts_between, looks=self._looks, cache=self.cache, check=self._raise_if_cancelled)
+            put_quietly(shot, self.inputs, self.flaws, self.cache, search)
 
     def look(self, frame: int) -> None:
         """Report that a frame is about to be read.

@@ -60,6 +60,15 @@ class RecentValues(Generic[Key, Value]):
         own.set_result(value)
         return value
 
+    def forget(self, key: Key) -> None:
+        """Cache the value of a key no longer.
+
+        Args:
+            key: The key.
+        """
+        with self._lock:
+            self._values.pop(key, None)
+
     def take(self, key: Key, make: Callable[[Key], Value]) -> Value:
         """Return the cached value of a key and cache it no longer; if there is none, make it.
 

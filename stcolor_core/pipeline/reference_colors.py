@@ -63,7 +63,8 @@ class ReferenceColors:
             PlateError: If a file is damaged or has changed since the run began.
             BadRequest: If its aspect is not the plate's, or nothing of it lies within the plate.
         """
-        label = f"Reference {frame} ({reference.path})"
+        number = frame if is_patch else self._inputs.moved.get(frame, frame)  # as the artist knows it
+        label = f"Reference {number} ({reference.path})"
         picture = self._inputs.read_reference(reference, frame)
         if reference.placement is None:
             given = f"Reformat it to the plate, or {advise('as_still')}."
@@ -72,20 +73,20 @@ class ReferenceColors:
         else:
             picture = reference.placement.of(picture)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
-        self._warn_of_broken(label, picture, frame=frame)
+        self._warn_of_broken(label, picture, frame=number)
         pixels = plates.layer_pixels(picture)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
         if alpha is not None:
             pixels = unpremultiply(pixels, alpha, self._alpha_use(pixels, alpha, picture, pipe, frame), pipe)
         lab = pipe.lab(pixels)
-        own = self._known_color(lab, picture, label, frame=frame, covered=alpha)
+        own = self._known_color(lab, picture, label, frame=number, covered=alpha)
         # L* takes the place of a* and b*, as both must be placed on the canvas
         color, light = (
             replace(own, ab=plane).aligned_to(picture, display=self._plate.display, canvas=self._plate.canvas)
             for plane in (own.ab, lab[..., :2])
         )
         if reference.mask is not None:
-            color = self._masked(color, reference.mask, frame, reference.placement)
+            color = self._masked(color, reference.mask, number, reference.placement)
         weight = color.known if color.weight is None else color.weight
         if weight is not None and not weight.any():
             raise nothing_known(label)

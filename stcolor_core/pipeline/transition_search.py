@@ -36,7 +36,7 @@ from stcolor_core.shots.spans import plan
 from stcolor_core.shots.thumbnails import Describe
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions, parse_transitions
 
-__all__ = ["find_transitions", "scene_describer"]
+__all__ = ["find_cuts_between", "find_transitions", "scene_describer"]
 
 # frames whose transitions are searched for together and kept in the cache, so that a preview need not read a long plate
 _STEP = 128
@@ -77,9 +77,7 @@ def find_transitions(
     parts = _Parts(shot, inputs, footage, frames)
     # A dissolve belongs to the part that it begins in, and may reach into an interval from there.
     steps = {step for a, b in intervals for step in range(max(0, a - LONGEST) // _STEP, b // _STEP + 1)}
-    found = {step: known for step in steps if (known := parts.find(cache, step)) is not None}
-    for run in group_runs(steps.difference(found)):
-        found.update(parts.search(cache, run, looks=looks, check=check))
+    found = parts.find_all(steps, cache, looks=looks, check=check)
     transitions = Transitions(
         tuple(boundary for step in sorted(found) for boundary in found[step].boundaries),
         tuple(dissolve for step in sorted(found) for dissolve in found[step].dissolves),
@@ -87,11 +85,59 @@ def find_transitions(
     return _keep_between(transitions, [(frames[a], frames[b]) for a, b in intervals], footage.references)
 
 
+def find_cuts_between(
+    shot: Shot,
+    inputs: ShotInputs,
+    footage: ShotFootage,
+    pairs: Iterable[tuple[int, int]],
+    *,
+    looks: Callable[[Iterable[int]], Iterator[int]],
+    cache: StatCache,
+    check: Callable[[], None] = lambda: None,
+) -> list[int]:
+    """Return the first frames of the scenes that begin between some frames of the plate, in ascending order.
+
+    They are the same whichever frames are rendered, and whichever have references. A dissolve is no cut.
+
+    Args:
+        shot: The shot.
+        inputs: The shot's files.
+        footage: The shot's pictures.
+        pairs: Two frames each, in any order.
+        looks: As for `find_transitions`.
+        cache: As for `find_transitions`.
+        check: As for `find_transitions`.
+    """
+    frames, ordered = list(footage.frames), [sorted(pair) for pair in pairs]
+    if shot.method.cuts != "auto":
+        cuts = parse_transitions(shot.method.cuts).cuts
+    else:
+        places = (bisect_left(frames, frame) for first, last in ordered for frame in range(first + 1, last + 1))
+        steps = {place // _STEP for place in places}
+        found = _Parts(shot, inputs, footage, frames).find_all(steps, cache, looks=looks, check=check)
+        cuts = tuple(cut for step in sorted(found) for cut in found[step].cuts)
+    return sorted({cut for cut in cuts if any(first < cut <= last for first, last in ordered)})
+
+
 class _Parts:
     """A plate in parts of `_STEP` frames. What is found in one depends on these and on some frames on either side."""
 
     def __init__(self, shot: Shot, inputs: ShotInputs, footage: ShotFootage, frames: Sequence[int]) -> None:
         self._shot, self._inputs, self._footage, self._frames = shot, inputs, footage, frames
+
+    def find_all(
+        self,
+        steps: Collection[int],
+        cache: StatCache,
+        *,
+        looks: Callable[[Iterable[int]], Iterator[int]],
+        check: Callable[[], None],
+    ) -> dict[int, Transitions]:
+        """Return the transitions of some parts; those that were not searched before are searched."""
+        found = {step: known for step in steps if (known := self.find(cache, step)) is not None}
+        for run in group_runs(set(steps).difference(found)):
+            found.update(self.search(cache, run, looks=looks, check=check))
+        return found
 
     def find(self, cache: StatCache, step: int) -> Transitions | None:
         """Return the transitions of a part that was searched before; None if none was, or its frames have changed."""

@@ -166,6 +166,24 @@ def test_a_frame_between_bars_stays_a_keyframe_where_its_scene_has_no_other(shot
     assert np.median(rest) > 20  # guessed from what lies between the bars, where a patch would leave it grey
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_what_surrounds_a_flattened_cut_out_is_coloured_from_the_other_keyframe(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], level: float
+) -> None:
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    distance = np.hypot((x - 100) / 60, (y - 60) / 45)
+    write_exr(shot.folder / "flat.exr", np.where((distance < 1)[..., None], painted(shot), np.float32(level)))
+    assert run(shot, "out", "--reference", f"{FIRST + AT}={shot.folder / 'flat.exr'}") == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count(f"what surrounds it is {'white' if level else 'black'} and is left out") == 1
+    assert run(shot, "without") == 0
+    frames, without = results(shot, "out"), results(shot, "without")
+    for name in ("rc_ab.u", "rc_ab.v", "rc_conf.warp"):
+        assert np.array_equal(frames[AT][name][distance > 1.1], without[AT][name][distance > 1.1])
+    assert np.abs(frames[AT]["rc_ab.v"][distance < 0.85] - 45).max() < 3
+    assert np.median(frames[AT + 1]["rc_ab.v"][distance < 0.6]) > 30  # carried on, as a patch is
+
+
 def test_an_enlarged_part_whose_place_is_no_whole_pixel_is_told_in_one_line(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:

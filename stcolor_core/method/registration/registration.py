@@ -45,7 +45,9 @@ class Registration:
         grey: Share of its known part that is filled with grey, black or white, which tells nothing of the plate, 0..1.
         doubtful: Share of its known part that has another lightness than the plate and stays as it came, 0..1.
         few_levels: Whether it was reduced to few levels or colours, so that most of them are wrong by a little.
-        bars: Its bars, such as those of a film format, which lend no colour, shape (h, w), bool; None if it has none.
+        bars: Its bars, such as those of a film format, or what surrounds a cut-out, which lend no colour, shape (h, w),
+            bool; None if it has none.
+        surround: The colour of what surrounds a cut-out; "" if that is not what `bars` are.
     """
 
     frame: int | None
@@ -62,6 +64,7 @@ class Registration:
     doubtful: float = 0.0
     few_levels: bool = False
     bars: Mask | None = None
+    surround: str = ""
 
     @property
     def changes_pixels(self) -> bool:
@@ -82,7 +85,8 @@ class Registration:
     @property
     def _between_bars(self) -> bool:
         """Return whether the frame is smaller between the bars, which cover nothing of it."""
-        return self.bars is not None and self.alignment is not None and self.alignment.scale > _FITTED
+        has_bars = self.bars is not None and not self.surround
+        return has_bars and self.alignment is not None and self.alignment.scale > _FITTED
 
     def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
         """Return the registered picture and where its colour is known.
@@ -162,7 +166,9 @@ class Registration:
                 parts[-1] += f", where it shows {100 * self.alignment.scale**2:.0f} % of the frame"
         if tones:
             parts.append(enumerate_parts(tones))
-        if self.bars is not None and not self._between_bars:
+        if self.surround:
+            parts.append(f"what surrounds it is {self.surround} and is left out")
+        elif self.bars is not None and not self._between_bars:
             parts.append("its bars are left out")
         if self.grey >= _MOSTLY_GREY:
             parts.append(f"{100 * self.grey:.0f} % of it is filled with grey, black or white, and used so")

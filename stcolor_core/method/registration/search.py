@@ -34,6 +34,7 @@ from stcolor_core.method.registration.exactness import (
 from stcolor_core.method.registration.fitting import find_frame, fit, lightness_of_keyframe
 from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.registration import Registration
+from stcolor_core.method.registration.surround import find_surround
 from stcolor_core.method.registration.tone import Sharpness
 
 __all__ = ["REACH", "find_neighbours", "find_registration"]
@@ -94,10 +95,15 @@ def find_registration(
     """
     bars = find_bars(lightness_of_keyframe(lab), lightness_of(frame), np.hypot(lab[..., 1], lab[..., 2]))
     given = _Keyframe(lab, known, frame, others, lightness_of, pixel)
-    if bars is None:
+    around = find_surround(lab, known, lightness_of(frame), bars)
+    masks = [mask for mask in (bars, None if around is None else around.mask) if mask is not None]
+    if not masks:
         return _register(given)
-    found = _register(given._replace(known=~bars if known is None else known & ~bars))
-    return found if found.frame is None else replace(found, bars=bars)
+    left_out = np.logical_or.reduce(masks)
+    found = _register(given._replace(known=_without(left_out, known)))
+    if found.frame is None:
+        return found
+    return replace(found, bars=left_out, surround="" if around is None else around.color)
 
 
 class _Keyframe(NamedTuple):
@@ -241,8 +247,8 @@ def _share(part: Mask, counted: Mask) -> float:
     return float((part & counted).sum() / counted.sum())
 
 
-def _without(grey: Mask, known: Mask | None) -> Mask:
-    return ~grey if known is None else known & ~grey
+def _without(part: Mask, known: Mask | None) -> Mask:
+    return ~part if known is None else known & ~part
 
 
 def _shows(key: Plane, lightness: Plane, known: Mask | None, counted: Mask) -> bool:

@@ -164,6 +164,62 @@ def test_a_picture_fitted_between_bars_is_said_to_lie_there(size: tuple[int, int
     assert np.abs(registered[..., 1:] - SCENE.ab[FRAME])[known].mean() < 2.5
 
 
+def cut_out(level: float, lab: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keyframe flattened onto white or black but for an ellipse of it, and that ellipse."""
+    lab = keyframe() if lab is None else lab.copy()
+    y, x = np.mgrid[:108, :192]
+    inside = np.hypot((x - 100) / 70, (y - 50) / 40) < 1
+    lab[~inside] = level, 0, 0
+    return lab, inside
+
+
+@pytest.mark.parametrize(("level", "color"), [(100.0, "white"), (0.0, "black")])
+def test_what_surrounds_a_cut_out_lends_no_colour_and_leaves_the_rest_exact(level: float, color: str) -> None:
+    lab, inside = cut_out(level)
+    found = find(lab)
+    assert (found.frame, found.alignment, found.tones, found.clean) == (FRAME, None, (), False)
+    assert found.describe(FRAME, lines=108) == f"what surrounds it is {color} and is left out"
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is not None and not (known & ~inside).any()
+    assert known.sum() > 0.85 * inside.sum()
+    assert np.array_equal(registered[known], lab[known])
+
+
+def test_a_cut_out_of_another_light_and_place_is_put_right_without_what_surrounds_it() -> None:
+    lab, _ = cut_out(100.0, shift(keyframe(), 3.0, -2.0))
+    found = find(lab)
+    assert found.surround == "white" and found.alignment is not None
+    assert found.alignment.shift == pytest.approx(np.hypot(3, 2), abs=0.4)
+    assert "bars" not in found.describe(FRAME, lines=108)
+
+
+def test_white_and_black_that_surround_no_cut_out_stay() -> None:
+    within = keyframe()
+    within[20:90, 30:170] = 100, 0, 0  # painted inside of the picture
+    assert find(within).bars is None
+    corner, _ = cut_out(100.0)
+    corner[:, 60:], corner[40:] = keyframe()[:, 60:], keyframe()[40:]  # on less than a half of the border
+    assert find(corner).bars is None
+    grey, _ = cut_out(97.0)  # paint
+    assert not find(grey).surround
+
+
+def test_what_is_white_or_black_in_the_plate_or_was_clipped_surrounds_no_cut_out() -> None:
+    y, x = np.mgrid[:108, :192].astype(np.float32)
+    slope = 95 - 60 * np.exp(-((x - 100) ** 2 + (y - 50) ** 2) / 900) + 4 * np.sin(x / 3) * np.sin(y / 3)
+    for plate, level in ((slope, 100.0), (100 - slope, 0.0)):
+        key = np.zeros((108, 192, 3), np.float32)
+        key[..., 0] = np.where(slope > 80, level, plate)
+        own = np.ascontiguousarray(plate, np.float32)
+        found = find_registration(key, None, frame=5, others=[], lightness_of=lambda _, own=own: own)
+        assert (slope > 80).mean() > 0.5 and not found.surround
+        shown, inside = own.copy(), slope < 80
+        shown[~inside] = level
+        same = np.where(inside[..., None], np.dstack([own, own / 3, own / 4]), np.float32([level, 0, 0]))
+        found = find_registration(same, None, frame=5, others=[], lightness_of=lambda _, own=shown: own)
+        assert found == Registration(5)
+
+
 def test_a_flat_colour_shows_nothing_of_a_plate_with_texture_and_is_a_still() -> None:
     red = np.full((*SCENE.lightnesses[FRAME].shape, 3), (50, 60, 40), np.float32)
     assert find(red).frame is None
