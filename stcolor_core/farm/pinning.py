@@ -13,7 +13,7 @@ from stcolor_core.images.frame_ranges import format_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
-from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.pictures import Reference, Still
 from stcolor_core.shots.reference_files import ReferencePicture, find_references, split_references
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.shots.shot_files import find_frames
@@ -53,6 +53,7 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
             )
             for frame, picture, patch in _pictures(plan)
         ),
+        stills=(*shot.stills, *_stills(plan)),
         method=replace(shot.method, tracking=plan.tracking, cuts=format_transitions(plan.transitions)),
         ocio=shot.ocio or os.environ.get("OCIO") or None,
     )
@@ -86,9 +87,23 @@ def list_inputs(shot: Shot, plan: RunPlan) -> tuple[Path, ...]:
 
 
 def _pictures(plan: RunPlan) -> Iterator[tuple[int, ReferencePicture, bool]]:
-    """Yield the frame and the picture of every reference, and whether it is a patch."""
-    yield from ((frame, picture, False) for frame, picture in plan.references.items())
-    yield from ((frame, picture, True) for frame, pictures in plan.patches.items() for picture in pictures)
+    """Yield the frame and the picture of every reference, and whether it is pinned as a patch.
+
+    Whole keyframes that are used as stills or patches, by what they show, are that on every host.
+    """
+    whole = {frame: picture for frame, picture in plan.strangers.items() if frame not in plan.references}
+    whole.update(plan.references)
+    yield from ((frame, picture, False) for frame, picture in sorted(whole.items()))
+    for frame, pictures in plan.patches.items():
+        for index, picture in enumerate(pictures):
+            yield frame, picture, not (index == 0 and frame in plan.parts)
+
+
+def _stills(plan: RunPlan) -> Iterator[Still]:
+    """Yield the keyframes that are used as stills and have lost their number to one that shows that frame."""
+    for frame, picture in plan.strangers.items():
+        if frame in plan.references:
+            yield Still(path=str(picture.path), colorspace=picture.colorspace)
 
 
 def _inputs(shot: Shot, plan: RunPlan) -> Iterator[Path | str]:

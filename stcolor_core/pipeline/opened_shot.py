@@ -118,6 +118,8 @@ class OpenedShot:
             frames=self.footage.frames,
             references=self.footage.references,
             patches=self.footage.patches,
+            strangers=self.inputs.strangers,
+            parts=self.inputs.parts,
             tracking=resolve_tracking(self._shot),
             transitions=transitions,
             spans=tuple(spans),

@@ -45,6 +45,8 @@ class RunPlan:
         frames: Plate frame -> its file, in ascending order.
         references: Frame of a whole keyframe -> its picture.
         patches: Frame with patches -> their pictures, the uppermost last.
+        strangers: Frame -> a keyframe that is used as a still, as it shows no frame near its own.
+        parts: Frames whose lowest patch is a keyframe that shows a part of its frame.
         tracking: The tracking as the shot names it, or as resolved on this machine.
         transitions: The cuts and dissolves.
         spans: The spans, in time order.
@@ -54,6 +56,8 @@ class RunPlan:
     frames: Mapping[int, Path]
     references: Mapping[int, ReferencePicture]
     patches: Mapping[int, tuple[ReferencePicture, ...]]
+    strangers: Mapping[int, ReferencePicture]
+    parts: Collection[int]
     tracking: Tracking
     transitions: Transitions
     spans: tuple[Span, ...]

@@ -132,6 +132,7 @@ def test_cuts_are_detected_once_and_written_into_the_job(shot: ShotOnDisk, capsy
     for frame in (1006, 1007, 1008, 1009):  # another scene, which holds the last keyframe
         lightness = 100 - shot.scene.lightnesses[frame - FIRST][::-1]
         frame_files.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
+    write_reference(shot.reference(1009), lightness, shot.scene.ab[-1])
     assert farm("openjd", shot, "--json") == 0
     assert json.loads(capsys.readouterr().out)["tasks"] == 3
     assert Shot.load(shot.folder / "openjd/shot.json").method.cuts == "1006"
