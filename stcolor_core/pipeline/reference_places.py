@@ -31,6 +31,7 @@ __all__ = ["ReferencePlaces", "describe_turned", "has_aspect_of", "nothing_known
 
 _KIND = "reference place 2"  # raised when the search changes
 _ASPECT_TOLERANCE = 0.01
+_ROUNDING = 1.0  # px
 _WHOLE = 0.8  # of the frame; a picture of its aspect that shows more is registered like any keyframe
 _SQUEEZED = 1.1  # ratio of width to height of a pixel from which a picture was squeezed
 _TOLD_APART = 3  # places of one sequence that are told one by one
@@ -40,13 +41,14 @@ _LEAST_CORRELATION = 0.5
 
 
 def has_aspect_of(display: Window, plate: Window) -> bool:
-    """Return whether two formats have the same aspect, within 1 %.
+    """Return whether two formats have the same aspect: within 1 %, or but for the rounding of a small one's width.
 
     Args:
         display: The display window of one.
         plate: That of the other.
     """
-    return abs((display[2] * plate[3]) / (display[3] * plate[2]) - 1) <= _ASPECT_TOLERANCE
+    width = display[3] * plate[2] / plate[3]
+    return abs(display[2] - width) <= max(_ASPECT_TOLERANCE * width, _ROUNDING)
 
 
 def nothing_known(label: str) -> BadRequest:
