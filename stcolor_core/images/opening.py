@@ -15,8 +15,9 @@ from typing import Any
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
+from stcolor_core.files.given_paths import describe_absence, describe_denial, is_file
 from stcolor_core.images.color_tags import read_tag
-from stcolor_core.images.picture_names import describe_absence, name_picture
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
@@ -62,9 +63,9 @@ def open_picture(
             have the layer.
     """
     label, remedy = label_and_remedy(path, frame, role)
-    if not path.is_file():
+    if not is_file(path):
         remedy = "Check the path." if frame is None else f"Render it, or {advise('missing')}."
-        raise PlateError(f"{label} {describe_absence(path)}. {remedy}")
+        raise PlateError(f"{label} {describe_absence(path, remedy)}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{label} is truncated or damaged. {remedy}")
     if path.suffix.lower() == ".png" and (fault := png_fault(path, header_only=True)):
@@ -130,6 +131,8 @@ def _open_input(path: Path) -> Any:
 
 def _open_error(path: Path, problem: str, remedy: str) -> str:
     """Return why OpenImageIO cannot open a file, and the remedy."""
+    if denial := describe_denial(path):
+        return denial
     if subsampled := subsampled_channels(path):
         names = ", ".join(subsampled[:9])
         return (

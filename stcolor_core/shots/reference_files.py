@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
+from stcolor_core.files.given_paths import describe_absence, is_file, is_folder
 from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
@@ -236,12 +237,12 @@ def nothing_there(kind: str, pattern: FramePattern) -> StcolorError:
     """
     if not pattern.is_sequence:
         path = pattern.path(0)
-        if path.is_file():
+        if is_file(path):
             return BadRequest(
                 f"The {kind} {path} has no frame number, so that its frame of the plate is not known: "
                 f"{advise('frame_path')}, or {advise('as_still')}."
             )
-        return PlateError(f"The {kind} {path} is missing. Check the path.")
-    if not pattern.folder.is_dir():
+        return PlateError(f"The {kind} {path} {describe_absence(path)}")
+    if not is_folder(pattern.folder):
         return PlateError(f"The folder {pattern.folder} of the {kind}s {pattern.text} is missing. Check the path.")
     return PlateError(f"There is no file of the {kind}s {pattern.text}. Check the name and the frame padding.")
