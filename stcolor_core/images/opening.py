@@ -87,7 +87,7 @@ def open_picture(
             raise PlateError(f"{label} has no layer {layer!r}. Name one of these: {names}.")
         file.seek_subimage(chosen.part, 0)
         _check_size(file.spec(), label, remedy)
-        if file.format_name() in ("cineon", "jpeg2000") and is_truncated(path, file.spec()):
+        if file.format_name() in ("cineon", "jpeg2000", "jpeg") and is_truncated(path, file.spec()):
             raise PlateError(f"{label} is truncated. {remedy}")
         yield file, chosen.part, replace(_make_header(path, frame, file, chosen, layers), role=role)
     finally:

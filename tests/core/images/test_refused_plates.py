@@ -18,6 +18,7 @@ from picture_files import (
     truncate,
     zeros_of_16k,
 )
+from PIL import Image
 
 from stcolor_core.errors import PlateError
 from stcolor_core.images import opening, plates
@@ -224,3 +225,33 @@ def test_a_png_whose_text_alone_is_damaged_is_read(tmp_path: Path) -> None:
     text = struct.pack(">I", 4) + b"tEXta\0bc" + b"\0\0\0\0"  # with a wrong checksum
     path.write_bytes(data[:place] + text + data[place:])
     assert plates.read(path, frame=1).shape == (13, 17)
+
+
+@pytest.fixture(params=[False, True], ids=["baseline", "progressive"])
+def jpeg(request: pytest.FixtureRequest, tmp_path: Path) -> bytes:
+    """Return a JPEG with another JPEG in its header, as the thumbnail of a camera is one."""
+    coded = []
+    for side in (16, 96):
+        pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "coded.jpg", quality=80, progressive=request.param)
+        coded.append((tmp_path / "coded.jpg").read_bytes())
+    thumbnail, whole = coded
+    return whole[:2] + b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail + whole[2:]
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.99])
+def test_a_jpeg_that_ends_too_early_is_refused_although_a_progressive_one_gives_a_picture(
+    tmp_path: Path, jpeg: bytes, share: float
+) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(jpeg[: int(len(jpeg) * share)])
+    assert "is truncated" in refused(path) and not plates.is_complete(path)
+
+
+@pytest.mark.parametrize(
+    "appended", [b"", bytes(5000), b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20, b"\xff\xd8\xff"]
+)
+def test_what_a_camera_appends_to_a_jpeg_is_left_alone(tmp_path: Path, jpeg: bytes, appended: bytes) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(jpeg + appended)
+    assert plates.read(path).shape == (96, 96)
