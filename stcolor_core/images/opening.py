@@ -32,6 +32,8 @@ oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
 _WITHOUT_ALPHA_RULES = (".exr", ".sxr", ".dpx", ".cin", ".jpg", ".jpeg")
+_TIFF_KINDS = (0, 1, 2, 3, 5, 6)  # grey, RGB, palette, CMYK and YCbCr: OpenImageIO makes RGB of them rightly
+_OTHER_TIFF_KINDS = {8: "CIELab", 32803: "camera raw", 34892: "camera raw", 32844: "LogL", 32845: "LogLuv"}
 _TURNED_FORMATS = ("tiff", "png", "jpeg")
 _NOT_READ = (".avif", ".heic", ".heif", ".jxl", ".psb")  # by most builds of OpenImageIO
 _JPEG_2000 = (".jp2", ".j2k", ".j2c")
@@ -87,6 +89,7 @@ def open_picture(
             raise PlateError(f"{label} has no layer {layer!r}. Name one of these: {names}.")
         file.seek_subimage(chosen.part, 0)
         _check_size(file.spec(), label, remedy)
+        _check_tiff(file.spec(), label)
         if file.format_name() in ("cineon", "jpeg2000", "jpeg") and is_truncated(path, file.spec()):
             raise PlateError(f"{label} is truncated. {remedy}")
         yield file, chosen.part, replace(_make_header(path, frame, file, chosen, layers), role=role)
@@ -143,6 +146,8 @@ def _open_error(path: Path, problem: str, remedy: str) -> str:
         return "is JPEG 2000, which this OpenImageIO cannot read. Convert it to EXR, TIFF or PNG."
     if path.suffix.lower() in _NOT_READ:
         return f"is {path.suffix[1:].upper()}, which cannot be read. Convert it to EXR, TIFF or PNG."
+    if "flavor of TIFF" in problem:  # whole, but in a colour model or a compression that libtiff cannot decode
+        remedy = "Convert it to a TIFF in RGB."
     return f"cannot be read as a picture (OpenImageIO: {problem}). {remedy}"
 
 
@@ -180,6 +185,14 @@ def _check_size(spec: Any, label: str, remedy: str) -> None:
     corners = (spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height)
     if min(spec.full_width, spec.full_height) < 1 or max(map(abs, corners)) > _FARTHEST:
         raise PlateError(f"{label} has invalid windows: {', '.join(map(str, corners))}. {remedy}")
+
+
+def _check_tiff(spec: Any, label: str) -> None:
+    """Reject a TIFF in a colour model that OpenImageIO takes for RGB, or converts with a cast."""
+    kind = spec.get_int_attribute("tiff:PhotometricInterpretation", _TIFF_KINDS[0])
+    if kind not in _TIFF_KINDS:
+        name = _OTHER_TIFF_KINDS.get(kind, f"colour model {kind}")
+        raise PlateError(f"{label} is a TIFF in {name}, whose colours cannot be read. Convert it to RGB.")
 
 
 def _orientation(spec: Any, file_format: str) -> int:

@@ -255,3 +255,34 @@ def test_what_a_camera_appends_to_a_jpeg_is_left_alone(tmp_path: Path, jpeg: byt
     path = tmp_path / "p.jpg"
     path.write_bytes(jpeg + appended)
     assert plates.read(path).shape == (96, 96)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (8, "is a TIFF in CIELab, whose colours cannot be read. Convert it to RGB."),
+        (34892, "is a TIFF in camera raw, whose colours cannot be read. Convert it to RGB."),
+        (4, "is a TIFF in colour model 4, whose colours cannot be read. Convert it to RGB."),
+        (9, "can not handle|. Convert it to a TIFF in RGB."),
+        (32845, "LogLuv|. Convert it to a TIFF in RGB."),
+    ],
+)
+def test_a_tiff_in_another_colour_model_is_to_be_converted(tmp_path: Path, kind: int, told: str) -> None:
+    path = save(tmp_path / "key.tif", picture(channels=3), "uint8")
+    assert plates.read(path).shape == (13, 17)
+    data = bytearray(path.read_bytes())
+    entry = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, a short, one value
+    place = data.index(entry) + len(entry)
+    data[place : place + 2] = struct.pack("<H", kind)
+    path.write_bytes(data)
+    message = refused(path, frame=None)
+    assert all(words in message for words in told.split("|"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
+def test_a_tiff_in_a_usual_colour_model_is_read(tmp_path: Path, mode: str) -> None:
+    colored = Image.new("RGB", (16, 16), (200, 80, 40))
+    colored.convert(mode).save(tmp_path / "key.tif")
+    values = plates.rgb(plates.read(tmp_path / "key.tif")).mean(axis=(0, 1)) * 255
+    expected = np.asarray(colored.convert(mode).convert("RGB"), np.float32).mean(axis=(0, 1))
+    np.testing.assert_allclose(values, expected, atol=4)
