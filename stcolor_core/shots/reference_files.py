@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.files.given_paths import describe_absence, is_file, is_folder
-from stcolor_core.images.frame_ranges import name_frames
+from stcolor_core.images.frame_ranges import describe_frames, name_frames
 from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -126,6 +126,11 @@ def _require_plate_frame(number: int, reference: Reference, plate: Plate, frames
     """Refuse a reference that is given for a frame that the plate does not have."""
     if number in frames:
         return
+    if _is_left_out(number, plate):
+        raise BadRequest(
+            f"Reference {number} ({reference.path}): frame {number} of {plate.path} is there, but is left out of the "
+            f"frames {describe_frames(frames)}. {advise('more_frames')}, or {advise('as_still')}."
+        )
     if min(frames) < number < max(frames):
         raise BadRequest(
             f"Reference {number} ({reference.path}) has no plate frame: frame {number} of "
@@ -135,6 +140,18 @@ def _require_plate_frame(number: int, reference: Reference, plate: Plate, frames
         f"Reference {number} ({reference.path}) is not a frame of the plate ({min(frames)}-{max(frames)}). "
         f"Correct its number, or {advise('as_still')}."
     )
+
+
+def _is_left_out(number: int, plate: Plate) -> bool:
+    """Return whether the plate has a frame on disk that is not among those to use."""
+    if plate.frames is None:
+        return False
+    if is_movie(plate.path):
+        from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
+
+        return number in movie_frames(Path(plate.path), first_frame=plate.first_frame)
+    pattern = FramePattern.parse(plate.path)
+    return pattern.is_sequence and is_file(pattern.path(number))
 
 
 def split_references(

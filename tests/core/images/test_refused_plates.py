@@ -21,7 +21,7 @@ from picture_files import (
 from PIL import Image
 
 from stcolor_core.errors import PlateError
-from stcolor_core.images import opening, plates
+from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.picture_text import one_line
 
 
@@ -286,3 +286,12 @@ def test_a_tiff_in_a_usual_colour_model_is_read(tmp_path: Path, mode: str) -> No
     values = plates.rgb(plates.read(tmp_path / "key.tif")).mean(axis=(0, 1)) * 255
     expected = np.asarray(colored.convert(mode).convert("RGB"), np.float32).mean(axis=(0, 1))
     np.testing.assert_allclose(values, expected, atol=4)
+
+
+def test_a_coloured_picture_without_blue_is_refused_and_the_channel_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "key.exr"
+    frame_files.write_frame(path, {name: (np.ones((9, 9), np.float32), "half") for name in "RG"})
+    told = r"^Reference 1004 \(.*\) has R and G, but no B, so that its colours are not known\. Write R, G and B into it"
+    with pytest.raises(PlateError, match=told):
+        plates.read_colored(path, role="Reference 1004")
+    assert plates.read(path).channels == ("R", "G")  # as a plate or a matte it is one of its channels
