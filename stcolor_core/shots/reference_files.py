@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.files.given_paths import describe_absence, is_file, is_folder
-from stcolor_core.images.frame_ranges import describe_frames, name_frames
+from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -128,8 +128,8 @@ def _require_plate_frame(number: int, reference: Reference, plate: Plate, frames
         return
     if _is_left_out(number, plate):
         raise BadRequest(
-            f"Reference {number} ({reference.path}): frame {number} of {plate.path} is there, but is left out of the "
-            f"frames {describe_frames(frames)}. {advise('more_frames')}, or {advise('as_still')}."
+            f"Reference {number} ({reference.path}): frame {number} of {plate.path} is there, but the shot has "
+            f"{name_frames(frames)} only. {advise('more_frames')}, or {advise('as_still')}."
         )
     if min(frames) < number < max(frames):
         raise BadRequest(

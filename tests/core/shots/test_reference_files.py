@@ -127,9 +127,9 @@ def test_a_keyframe_of_a_frame_that_is_there_but_left_out_is_told_from_one_of_no
     for number, told in (
         (
             1,
-            r"frame 1 of .* left out of the frames 2, 4, 6\. Add it to --frames, or give it as --still",
+            r"frame 1 of .* the shot has frames 2, 4, 6 only\. Add it to --frames, or give it as --still",
         ),
-        (3, r"frame 3 of .* is there, but is left out"),
+        (3, r"frame 3 of .* is there, but the shot has"),
         (5, r"has no plate frame: frame 5"),
         (7, r"is not a frame of the plate \(2-6\)"),
     ):
