@@ -81,6 +81,11 @@ REMEDIES = {
         "set the range of the plate's Read",
         'name the frames of the "Plate"',
     ),
+    "more_frames": Wording(
+        "add it to --frames",
+        "widen the range of the plate's Read",
+        'add it to the frames of the "Plate"',
+    ),
     "only": Wording("correct --only", 'correct "frame range"', 'correct "Frames to write"'),
     "as_still": Wording("give it as --still", 'choose it as "still 1"', 'give it as a "Still"'),
     "frame_path": Wording(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest, one_line
+from stcolor_core.files.given_paths import describe_denial
 from stcolor_core.plurals import count_of
 from stcolor_core.terminal import ProgressBar, StopOnSignal, limit_threads, print_line
 
@@ -128,6 +129,8 @@ def run(options: argparse.Namespace) -> int:
         looks = look_at_scenes(plan, warn=warn)
         _draw(options, plan, looks)
         return 0
+    if denial := describe_denial(options.plan):
+        raise BadRequest(f"The plan {options.plan} {denial}")
     if options.plan.exists() and not options.force:
         raise BadRequest(f"{options.plan} exists. Give --force to lose what was edited in it, or another name.")
     if options.force and options.plan.exists():

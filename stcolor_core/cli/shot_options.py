@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images.compression import COMPRESSIONS
 from stcolor_core.models import registry
 from stcolor_core.movies.names import is_movie
@@ -238,7 +239,7 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     number = _FRAME.fullmatch(frame)
     if equals and number is not None:
         return int(number[1]), path
-    if equals and Path(path).is_file() and not Path(text).is_file():  # a name may hold = too
+    if equals and is_file(path) and not is_file(text):  # a name may hold = too
         raise BadRequest(f"{text!r}: {frame!r} is no frame number. Write FRAME=PATH, like 1050={path}.")
     return None, text
 

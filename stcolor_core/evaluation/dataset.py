@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, Image, Mask
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.stored_pictures import PICTURE_TYPES, StoredPicture, list_files, the_only_movie
+from stcolor_core.files.given_paths import describe_denial, is_folder
 from stcolor_core.images.resizing import resize
 from stcolor_core.movies.names import MOVIE_TYPES, is_movie
 from stcolor_core.movies.reader import open_movie
@@ -249,7 +250,7 @@ def empty_folders(directory: Path) -> list[str]:
     Args:
         directory: As for `read_dataset`.
     """
-    folders = (path for path in sorted(directory.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    folders = (path for path in sorted(directory.iterdir()) if is_folder(path) and not path.name.startswith("."))
     return [path.name for path in folders if not _holds_frames(path)]
 
 
@@ -259,7 +260,9 @@ def _holds_frames(folder: Path) -> bool:
 
 def _find_sequences(directory: Path) -> dict[str, Path]:
     """Return the folder or the movie of each sequence by its name, in order."""
-    if not directory.is_dir():
+    if denial := describe_denial(directory):
+        raise BadRequest(f"The data set {directory} {denial}")
+    if not is_folder(directory):
         raise BadRequest(
             f"The data set {directory} is not a folder. Give one that holds a folder of pictures or a movie for each "
             "sequence."
@@ -268,7 +271,7 @@ def _find_sequences(directory: Path) -> dict[str, Path]:
     for path in sorted(directory.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir():
+        if is_folder(path):
             name, holds = path.name, _holds_frames(path)
         else:
             name, holds = path.stem, is_movie(path)
@@ -289,13 +292,13 @@ def _find_sequences(directory: Path) -> dict[str, Path]:
 def _open_sequence(
     name: str, path: Path, mask_folder: Path, size: tuple[int, int], colorspace: str | None
 ) -> DatasetSequence:
-    pictures = list_files(path, PICTURE_TYPES) if path.is_dir() else []
+    pictures = list_files(path, PICTURE_TYPES) if is_folder(path) else []
     if pictures:
         _require_single(pictures)
         masks = _masks([picture.stem for picture in pictures], mask_folder)
         return DatasetSequence(name, tuple(pictures), masks, size, colorspace=colorspace)
     movie = path
-    if path.is_dir():
+    if is_folder(path):
         remedy = "Leave one there, or give that folder as the data set."
         movie = the_only_movie(list_files(path, MOVIE_TYPES), name, remedy=remedy)
     info = open_movie(movie).info
@@ -317,7 +320,7 @@ def _require_single(pictures: Sequence[Path]) -> None:
 
 def _masks(frames: Sequence[str], folder: Path) -> tuple[Path, ...] | None:
     """Return the mask file of each frame, matched by the frame's name; None without a folder of masks."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     files = {path.stem: path for path in list_files(folder, _MASK_TYPES)}
     missing = [frame for frame in frames if frame not in files]
@@ -330,7 +333,7 @@ def _masks(frames: Sequence[str], folder: Path) -> tuple[Path, ...] | None:
 
 def _movie_masks(movie: Path, count: int, folder: Path) -> tuple[Path, ...] | None:
     """Return the mask file of each frame of a movie: as many as frames, numbered without a gap from any number on."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     files = list_files(folder, _MASK_TYPES)
     numbers = [int(match[0]) for path in files if (match := _NUMBER.search(path.stem))]

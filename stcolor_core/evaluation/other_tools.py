@@ -25,6 +25,7 @@ from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.metrics import eight_bit
 from stcolor_core.evaluation.scoring import ColoredPicture
 from stcolor_core.evaluation.stored_pictures import PICTURE_TYPES, StoredPicture, list_files, the_only_movie
+from stcolor_core.files.given_paths import is_folder
 from stcolor_core.images.color import linear_to_lab, srgb_decode
 from stcolor_core.images.resizing import resize
 from stcolor_core.movies.names import MOVIE_TYPES
@@ -47,7 +48,7 @@ def name_folders(folders: Sequence[Path], taken: Sequence[str]) -> dict[str, Pat
     named: dict[str, Path] = {}
     for folder in folders:
         name = folder.resolve().name
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise BadRequest(
                 f"--against {folder} is not a folder. Give one that holds a folder of pictures "
                 "or a movie for each clip."
@@ -76,9 +77,9 @@ def find_results(
     own = folder / sequence.name
     if movies := [path for path in list_files(folder, MOVIE_TYPES) if path.stem == sequence.name]:
         return _find_in_movie(movies, sequence, frames)
-    if not own.is_dir() and is_only:
+    if not is_folder(own) and is_only:
         own = folder
-    if not own.is_dir():
+    if not is_folder(own):
         raise BadRequest(
             f"--against {folder} has neither a folder nor a movie {sequence.name}. "
             "Add it, or choose clips with --sequences."

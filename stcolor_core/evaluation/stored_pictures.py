@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image
-from stcolor_core.errors import BadRequest, ColorError
+from stcolor_core.errors import BadRequest, ColorError, PlateError
+from stcolor_core.files.given_paths import describe_denial, is_file
 from stcolor_core.images import plates
 from stcolor_core.images.color import srgb_encode
 from stcolor_core.images.color_pipe import ColorPipe
@@ -132,9 +133,14 @@ def list_files(folder: Path, types: Collection[str]) -> list[Path]:
     Args:
         folder: The folder.
         types: Extensions in lower case, such as ".png".
+
+    Raises:
+        PlateError: If the folder cannot be listed.
     """
+    if denial := describe_denial(folder):
+        raise PlateError(f"{folder} {denial}")
     found = (path for path in folder.iterdir() if path.suffix.lower() in types and not path.name.startswith("."))
-    return sorted((path for path in found if path.is_file()), key=_natural)
+    return sorted((path for path in found if is_file(path)), key=_natural)
 
 
 def _natural(path: Path) -> tuple[tuple[str | int, ...], str]:

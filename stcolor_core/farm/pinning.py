@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stcolor_core.farm.job import Task, split_tasks
 from stcolor_core.farm.paths import make_absolute
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images.frame_ranges import format_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
@@ -113,7 +114,7 @@ def _inputs(shot: Shot, plan: RunPlan) -> Iterator[Path | str]:
     for matte in shot.mattes:
         pattern = FramePattern.parse(matte.path)
         frames = (matte.frame,) if matte.frame is not None else plan.frames
-        yield from (path for frame in frames if (path := pattern.path(frame)).is_file())
+        yield from (path for frame in frames if is_file(path := pattern.path(frame)))
     if shot.output.reuse is not None:
         earlier = FramePattern.parse(shot.output.reuse)
         yield from (earlier.path(frame) for frame in earlier.frames() if frame in plan.digests)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.files.given_paths import describe_denial, is_file, is_folder
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 
@@ -38,7 +39,9 @@ class MediaFinder:
         self._folders, self._change = tuple(folders), change
         self._index: dict[str, list[str]] | None = None
         for folder in self._folders:
-            if not folder.is_dir():
+            if denial := describe_denial(folder):
+                raise BadRequest(f"The media folder {folder} {denial}")
+            if not is_folder(folder):
                 raise BadRequest(f"The media folder {folder} does not exist. Correct --media.")
 
     def find(self, path: str, *, beside: Path, names: Iterable[str] = ()) -> str | None:
@@ -106,7 +109,7 @@ def _name(path: str) -> str:
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).is_file() if is_movie(path) else bool(FramePattern.parse(path).frames())
+        return is_file(path) if is_movie(path) else bool(FramePattern.parse(path).frames())
     except (StcolorError, OSError, ValueError):  # it names no file, or leads into a folder that cannot be listed
         return False
 

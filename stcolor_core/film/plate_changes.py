@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
 from stcolor_core.errors import PlateError, StcolorError
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.scenes import PlateReader
@@ -107,7 +108,7 @@ def require_plates(plan: FilmPlan) -> None:
         PlateError: If no frame of any plate of its scenes is on disk; the message names the full path.
     """
     paths = list(dict.fromkeys(plan.plates[scene.plate].path for scene in plan.scenes.values()))
-    if any(Path(path).is_file() if is_movie(path) else FramePattern.parse(path).frames() for path in paths):
+    if any(is_file(path) if is_movie(path) else FramePattern.parse(path).frames() for path in paths):
         return
     more = f", nor of {count_of(len(paths) - 1, 'more plate')}" if len(paths) > 1 else ""
     kind = "no movie" if is_movie(paths[0]) else "no frame of"

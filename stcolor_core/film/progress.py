@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 from stcolor_core.errors import BadRequest, ColorError, PlateError
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.shots import SceneShot
 from stcolor_core.film.troubles import SceneTrouble, find_culprit
@@ -104,7 +104,7 @@ def read_progress(
         waits = (before is not None and before.frames[-1] in before.to_color) or (
             after is not None and after.frames[0] in after.to_color
         )
-        ends_exist = each.shot is not None and all(Path(reference.path).is_file() for reference in each.shot.references)
+        ends_exist = each.shot is not None and all(is_file(reference.path) for reference in each.shot.references)
         shot = each.shot if ends_exist and not waits else None
         found[each.name] = _progress(each, frames, shot, on_plan)
     return list(found.values())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from stcolor_core.files.given_paths import is_folder
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.images.sequences import FramePattern
 
@@ -35,7 +36,7 @@ def describe_stray_keys(plan: FilmPlan) -> list[str]:
 def _describe(name: str, pattern: FramePattern, taken: list[FramePattern], heads: set[str]) -> Iterator[str]:
     if not pattern.is_sequence:
         return
-    if len(heads) > 1 and not pattern.folder.is_dir():  # with a single plate the lack of any keyframe is told
+    if len(heads) > 1 and not is_folder(pattern.folder):  # with a single plate the lack of any keyframe is told
         yield (
             f"There is no folder {pattern.folder} for the keyframes of plate {name}. "
             f"Correct plates.{name}.keys, or paint there."

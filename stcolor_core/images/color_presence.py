@@ -7,15 +7,16 @@ the smallest painted part of a frame stays.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.images.color_pipe import ColorPipe
 
-__all__ = ["ReferenceFlaw", "block_means", "find_flaw", "lacks_color"]
+__all__ = ["ReferenceFlaw", "block_means", "find_flaw", "is_coloured", "lacks_color"]
 
 ReferenceFlaw = Literal["no_color", "plate"]
 """Why a reference gives no colour: it is grey, or it is the plate itself."""
@@ -76,6 +77,16 @@ def lacks_color(lab: Image) -> bool:
     return not _is_anywhere(smooth - np.median(smooth, axis=(0, 1)), left * _COLORLESS)
 
 
+def is_coloured(chroma: NDArray[np.floating[Any]], least: float = _COLORLESS) -> bool:
+    """Return whether enough of a picture is coloured to be carried: 0.2 % of it.
+
+    Args:
+        chroma: C* of its pixels or blocks, of any shape.
+        least: C* from which one is coloured.
+    """
+    return bool(chroma.size) and float((chroma >= least).mean()) >= _COLORED_SHARE
+
+
 def find_flaw(reference: Image, read_plate: Callable[[], Image | None]) -> ReferenceFlaw | None:
     """Return why a reference gives no colour; None if it does.
 
@@ -94,7 +105,7 @@ def find_flaw(reference: Image, read_plate: Callable[[], Image | None]) -> Refer
 
 def _is_anywhere(ab: Chroma, chroma: float) -> bool:
     """Return whether enough blocks have a chroma."""
-    return float((np.hypot(ab[..., 0], ab[..., 1]) >= chroma).mean()) >= _COLORED_SHARE
+    return is_coloured(np.hypot(ab[..., 0], ab[..., 1]), chroma)
 
 
 def _is_same(reference: Image, plate: Image | None) -> bool:

@@ -26,6 +26,7 @@ from stcolor_core.remedies import advise
 
 __all__ = [
     "BUILTIN_CONFIG",
+    "OCIO_ERRORS",
     "Space",
     "clear_caches",
     "open_config",
@@ -40,10 +41,10 @@ logger = logging.getLogger(__name__)
 # Adaptation from one white to another: Lam, 1985, as in ICC.1:2022, annex E.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _BRIGHTEST = 1e9  # bound of linear light, in both directions
-_ERRORS = (
-    ocio.Exception,
-    ocio.ExceptionMissingFile,
-)  # the second, for a missing config or LUT, is not derived from the first
+# The second, for a missing config or LUT, is not derived from the first. The third is the system's, of a folder without
+# permission or of a name that is too long.
+OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile, RuntimeError)
+_SYSTEM_ERROR = re.compile(r"^filesystem error: [a-z_ ]+: ([^\[]+?) \[.*$")
 
 Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -92,7 +93,7 @@ def open_config(source: str | None) -> tuple[Any, str]:
     origin = "" if source or chosen == BUILTIN_CONFIG else " (from $OCIO)"
     try:
         return ocio.Config.CreateFromFile(chosen), chosen + origin
-    except _ERRORS as error:
+    except OCIO_ERRORS as error:
         raise ColorError(
             f"The OpenColorIO config {chosen}{origin} cannot be used ({_one_line(error)}). {advise('ocio')}."
         ) from None
@@ -122,7 +123,7 @@ def open_space(name: str, *, config: str | None) -> Space:
             f"Colour space {name!r} of the config {config_name} needs a file that is missing ({_one_line(error)}). "
             "Put it where the config's search_path leads, or choose another space."
         ) from None
-    except ocio.Exception as error:
+    except (ocio.Exception, RuntimeError) as error:
         raise ColorError(
             f"Colour space {name!r} of the config {config_name} cannot be converted to linear Rec.709 "
             f"({_one_line(error)}). Give the config the role aces_interchange or scene_linear, or choose another space."
@@ -157,7 +158,7 @@ def open_profile(profile: bytes, *, name: str, identity: str) -> Space:
         path.write_bytes(profile)
         try:
             decode, encode = (_profile_processor(path, inverse=inverse) for inverse in (True, False))
-        except _ERRORS as error:
+        except OCIO_ERRORS as error:
             logger.info("The ICC profile %s cannot be used: %s", name, _one_line(error))
             raise ColorError(refused) from None
     return Space(name, identity, _processor_transform(decode), _processor_transform(encode), is_linear=False)
@@ -203,7 +204,7 @@ def _processors(config: Any, name: str) -> tuple[Any, Any]:
             ocio.Config.GetProcessorToBuiltinColorSpace(config, name, linear),
             ocio.Config.GetProcessorFromBuiltinColorSpace(linear, config, name),
         )
-    except _ERRORS:
+    except OCIO_ERRORS:
         if not config.hasRole(ocio.ROLE_SCENE_LINEAR):
             raise
         # In configs older than the interchange roles, such as "nuke-default", scene_linear is Rec.709.
@@ -267,4 +268,4 @@ def _similar_names(name: str, config: Any) -> list[str]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    return _SYSTEM_ERROR.sub(r"\1", " ".join(str(error).split()).rstrip("."))

@@ -15,8 +15,9 @@ from typing import Any
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
+from stcolor_core.files.given_paths import describe_absence, describe_denial, is_file
 from stcolor_core.images.color_tags import read_tag
-from stcolor_core.images.picture_names import describe_absence, name_picture
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
@@ -31,6 +32,8 @@ oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
 _WITHOUT_ALPHA_RULES = (".exr", ".sxr", ".dpx", ".cin", ".jpg", ".jpeg")
+_TIFF_KINDS = (0, 1, 2, 3, 5, 6)  # grey, RGB, palette, CMYK and YCbCr: OpenImageIO makes RGB of them rightly
+_OTHER_TIFF_KINDS = {8: "CIELab", 32803: "camera raw", 34892: "camera raw", 32844: "LogL", 32845: "LogLuv"}
 _TURNED_FORMATS = ("tiff", "png", "jpeg")
 _NOT_READ = (".avif", ".heic", ".heif", ".jxl", ".psb")  # by most builds of OpenImageIO
 _JPEG_2000 = (".jp2", ".j2k", ".j2c")
@@ -62,9 +65,9 @@ def open_picture(
             have the layer.
     """
     label, remedy = label_and_remedy(path, frame, role)
-    if not path.is_file():
+    if not is_file(path):
         remedy = "Check the path." if frame is None else f"Render it, or {advise('missing')}."
-        raise PlateError(f"{label} {describe_absence(path)}. {remedy}")
+        raise PlateError(f"{label} {describe_absence(path, remedy)}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{label} is truncated or damaged. {remedy}")
     if path.suffix.lower() == ".png" and (fault := png_fault(path, header_only=True)):
@@ -86,7 +89,8 @@ def open_picture(
             raise PlateError(f"{label} has no layer {layer!r}. Name one of these: {names}.")
         file.seek_subimage(chosen.part, 0)
         _check_size(file.spec(), label, remedy)
-        if file.format_name() in ("cineon", "jpeg2000") and is_truncated(path, file.spec()):
+        _check_tiff(file.spec(), label)
+        if file.format_name() in ("cineon", "jpeg2000", "jpeg") and is_truncated(path, file.spec()):
             raise PlateError(f"{label} is truncated. {remedy}")
         yield file, chosen.part, replace(_make_header(path, frame, file, chosen, layers), role=role)
     finally:
@@ -130,6 +134,8 @@ def _open_input(path: Path) -> Any:
 
 def _open_error(path: Path, problem: str, remedy: str) -> str:
     """Return why OpenImageIO cannot open a file, and the remedy."""
+    if denial := describe_denial(path):
+        return denial
     if subsampled := subsampled_channels(path):
         names = ", ".join(subsampled[:9])
         return (
@@ -140,6 +146,8 @@ def _open_error(path: Path, problem: str, remedy: str) -> str:
         return "is JPEG 2000, which this OpenImageIO cannot read. Convert it to EXR, TIFF or PNG."
     if path.suffix.lower() in _NOT_READ:
         return f"is {path.suffix[1:].upper()}, which cannot be read. Convert it to EXR, TIFF or PNG."
+    if "flavor of TIFF" in problem:  # whole, but in a colour model or a compression that libtiff cannot decode
+        remedy = "Convert it to a TIFF in RGB."
     return f"cannot be read as a picture (OpenImageIO: {problem}). {remedy}"
 
 
@@ -177,6 +185,14 @@ def _check_size(spec: Any, label: str, remedy: str) -> None:
     corners = (spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height)
     if min(spec.full_width, spec.full_height) < 1 or max(map(abs, corners)) > _FARTHEST:
         raise PlateError(f"{label} has invalid windows: {', '.join(map(str, corners))}. {remedy}")
+
+
+def _check_tiff(spec: Any, label: str) -> None:
+    """Reject a TIFF in a colour model that OpenImageIO takes for RGB, or converts with a cast."""
+    kind = spec.get_int_attribute("tiff:PhotometricInterpretation", _TIFF_KINDS[0])
+    if kind not in _TIFF_KINDS:
+        name = _OTHER_TIFF_KINDS.get(kind, f"colour model {kind}")
+        raise PlateError(f"{label} is a TIFF in {name}, whose colours cannot be read. Convert it to RGB.")
 
 
 def _orientation(spec: Any, file_format: str) -> int:

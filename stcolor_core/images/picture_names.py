@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["describe_absence", "name_picture"]
+__all__ = ["name_picture"]
 
 
 def name_picture(path: Path, frame: int | None, role: str = "") -> str:
@@ -17,14 +17,3 @@ def name_picture(path: Path, frame: int | None, role: str = "") -> str:
     """
     role = role or ("" if frame is None else f"Frame {frame}")
     return f"{role} ({path})" if role else str(path)
-
-
-def describe_absence(path: Path) -> str:
-    """Return why a path is no file: "is missing", "is a folder" or "is not a file".
-
-    Args:
-        path: The path.
-    """
-    if path.is_dir():
-        return "is a folder"
-    return "is not a file" if path.exists() else "is missing"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["PREFERRED", "Layer", "list_layers", "select_layer"]
+__all__ = ["PREFERRED", "Layer", "describe_lack", "list_layers", "select_layer"]
 
 # The names that renderers and Nuke give to the whole picture among its passes: Arnold RGBA, Blender Combined, V-Ray and
 # Redshift beauty or main, RenderMan and Houdini C.
@@ -99,6 +99,21 @@ def select_layer(layers: Sequence[Layer], name: str) -> Layer | None:
     exact = [layer for layer in layers if layer.name == name]
     similar = [layer for layer in layers if layer.name.casefold() == name.casefold()]
     return next(iter(exact + similar), None)
+
+
+def describe_lack(channels: Sequence[str], picture: Sequence[str]) -> str:
+    """Return which of R, G and B a layer lacks if it has one or two of them, as of a picture; "" if it does not.
+
+    Args:
+        channels: The channel names of its part.
+        picture: The names of the layer's picture.
+    """
+    found = _group_channels(channels).get(picture[0].rpartition(".")[0], {})
+    own = [found[color] for color in "rgb" if color in found]
+    if len(own) == 3 or picture[0] not in own:
+        return ""
+    lacking = " and ".join(color.upper() for color in "rgb" if color not in found)
+    return f"has {' and '.join(own)}, but no {lacking}, so that its colours are not known"
 
 
 def _group_channels(channels: Sequence[str]) -> dict[str, dict[str, str]]:

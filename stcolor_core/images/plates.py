@@ -17,6 +17,7 @@ from stcolor_core.errors import PlateError
 from stcolor_core.images.opening import label_and_remedy, open_picture, too_large
 from stcolor_core.images.picture_text import error_text
 from stcolor_core.images.pictures import LARGEST_HALF, Header, Picture
+from stcolor_core.images.plate_layers import describe_lack
 from stcolor_core.images.raw_headers import png_fault
 
 __all__ = [
@@ -144,9 +145,11 @@ def read_colored(path: Path | str, *, role: str = "") -> Picture:
         The picture, shape (H, W, 1 to 4); `layer_pixels` and `alpha_plane` take it apart.
 
     Raises:
-        PlateError: As `read` does.
+        PlateError: As `read` does; if it has one or two of R, G and B.
     """
     with open_picture(Path(path), role=role) as (file, part, header):
+        if lack := describe_lack(header.channels, header.picture_channels):
+            raise PlateError(f"{header.label} {lack}. Write R, G and B into it.")
         alpha = () if header.alpha_channel is None else (header.alpha_channel,)
         return _read_pixels(file, part, header, (*header.picture_channels, *alpha))
 

@@ -4,11 +4,13 @@ Also read the state of a frame written by RefColorize with a single open of the 
 
 OpenEXR File Layout (openexr.com): magic number, version, then attributes of name, type, size and value; an empty name
 ends a header. Cineon: Kodak, "4.5 DPX/Cineon file format draft". JPEG 2000 codestreams: ISO/IEC 15444-1, annex A.
+JPEG: ITU-T T.81, annex B.
 PNG: W3C, "Portable Network Graphics (PNG) Specification", third edition, clause 5.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,6 +22,8 @@ __all__ = ["ends_in_header", "is_truncated", "png_fault", "read_exr_summary", "s
 _MAGIC = b"\x76\x2f\x31\x01"
 _CINEON = {b"\x80\x2a\x5f\xd7": ">I", b"\xd7\x5f\x2a\x80": "<I"}
 _CODESTREAM, _END_OF_CODESTREAM = b"\xff\x4f\xff\x51", b"\xff\xd9"
+_JPEG, _END_OF_IMAGE = b"\xff\xd8\xff", 0xD9
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")  # of a segment with a length, or the end
 _PNG, _PNG_LENGTH_AND_TYPE, _PNG_CRC = b"\x89PNG\r\n\x1a\n", 8, 4
 _SEVERAL_PARTS = 0x1000  # a bit of the version
 _SINGLE_PART = 0xFF, 0x400  # version number, and the bit for long names: scan lines in one part
@@ -111,7 +115,9 @@ def ends_in_header(path: Path) -> bool:
 
 
 def is_truncated(path: Path, spec: Any) -> bool:
-    """Return whether a Cineon file or a JPEG 2000 codestream is truncated, which OpenImageIO does not notice.
+    """Return whether a Cineon file, a JPEG 2000 codestream or a JPEG is truncated.
+
+    OpenImageIO does not notice it in the first two, nor in a progressive JPEG, which it fills up from the scans there.
 
     Args:
         path: The file.
@@ -130,12 +136,31 @@ def is_truncated(path: Path, spec: Any) -> bool:
         return True
     if start[:4] == _CODESTREAM:
         return not end.endswith(_END_OF_CODESTREAM)
+    if start.startswith(_JPEG):
+        return not end.endswith(_END_OF_CODESTREAM) and not _has_end_of_image(path)
     if start[:4] not in _CINEON or len(start) < 8:
         return False
     (offset,) = struct.unpack(_CINEON[start[:4]], start[4:])
     values, bits = spec.width * spec.nchannels, spec.get_int_attribute("oiio:BitsPerSample", 8)
     line = 4 * -(-values // 3) if bits == 10 else values * bits // 8  # three 10-bit codes in a 32-bit word
     return bool(size < offset + line * spec.height)
+
+
+def _has_end_of_image(path: Path) -> bool:
+    """Return whether a JPEG has the marker that ends its image; that of a thumbnail in its header is another.
+
+    After it, cameras append other pictures and whole movies.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    offset = 2
+    while (match := _JPEG_MARKER.search(data, offset)) is not None:
+        if match[1][0] == _END_OF_IMAGE:
+            return True
+        offset = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
+    return False
 
 
 def png_fault(path: Path, *, header_only: bool = False) -> str | None:

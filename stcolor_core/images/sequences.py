@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.files.given_paths import is_file, is_folder
 from stcolor_core.images.frame_ranges import LAST_FRAME
 
 __all__ = ["FramePattern"]
@@ -67,7 +69,7 @@ class FramePattern:
                 field is padded with blanks.
         """
         path, label = Path(text), f"{role} ({text})" if role and text.strip() else f"{role} {text!r}".lstrip()
-        if os.path.isdir(text):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        if is_folder(text):
             raise BadRequest(f"{label} {_describe_folder(text, frame)}")
         if not text.strip() or "\0" in text or text.endswith(("/", os.sep)) or path.name in ("", ".."):
             raise BadRequest(f"{label} names no file. Write a pattern like plates/sh010.####.exr.")
@@ -109,7 +111,7 @@ class FramePattern:
             PlateError: If the folder cannot be listed.
         """
         if self.digits is None:
-            return [1] if self.path(1).is_file() else []
+            return [1] if is_file(self.path(1)) else []
         frames = sorted(int(number) for number in self._numbers() if number == self._number(int(number)))
         return [frame for frame in frames if abs(frame) <= LAST_FRAME]
 
@@ -143,9 +145,8 @@ class FramePattern:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise PlateError(
-                f"The folder of {self.text} cannot be listed ({error.strerror}). Check its permissions."
-            ) from None
+            remedy = "Check the path." if error.errno == errno.ENAMETOOLONG else "Check its permissions."
+            raise PlateError(f"The folder of {self.text} cannot be listed ({error.strerror}). {remedy}") from None
         return [match[1] for match in matches if match]
 
     def _number(self, frame: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Image
 from stcolor_core.errors import ColorError, UnknownSpace
 from stcolor_core.images.color import srgb_encode
-from stcolor_core.images.ocio import open_config
+from stcolor_core.images.ocio import OCIO_ERRORS, open_config
 
 __all__ = ["PLAIN_VIEW", "default_view", "list_views", "show", "show_values"]
 
@@ -21,7 +21,6 @@ PLAIN_VIEW = "sRGB"
 """The view without a config: linear Rec.709, clipped and encoded as sRGB."""
 
 _LINEAR = "lin_rec709_srgb"
-_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
 _SEPARATOR = " / "
 _SRGB_STEPS = 2**16 - 1
 _TABLE = 65
@@ -146,9 +145,9 @@ def _processors(config: str | None, view: str, name: str) -> tuple[Any, ...]:
         to_view = opened.getProcessor(shown).getDefaultCPUProcessor()
         try:
             to_scene = ocio.Config.GetProcessorFromBuiltinColorSpace(_LINEAR, opened, ocio.ROLE_SCENE_LINEAR)
-        except _ERRORS:  # a config older than the interchange roles, where scene_linear is Rec.709 (see `images.ocio`)
+        except OCIO_ERRORS:  # a config older than the interchange roles, where scene_linear is Rec.709 (`images.ocio`)
             return (to_view,)
         return to_scene.getDefaultCPUProcessor(), to_view
-    except _ERRORS as error:
+    except OCIO_ERRORS as error:
         line = " ".join(str(error).split()).rstrip(".")
         raise ColorError(f"The view {view!r} of the config {name} cannot be used ({line}). Choose another.") from None

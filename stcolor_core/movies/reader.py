@@ -13,6 +13,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from stcolor_core.errors import PlateError
+from stcolor_core.files.given_paths import describe_denial
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.movies.names import load_av
@@ -212,7 +213,8 @@ def open_movie(path: Path) -> Movie:
     try:
         status = path.stat()
     except OSError as error:
-        raise PlateError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+        denial = describe_denial(path) or f"cannot be read ({error.strerror}). Check the path."
+        raise PlateError(f"{path} {denial}") from None
     key = (os.path.abspath(path), status.st_size, status.st_mtime_ns)  # noqa: PTH100  (Path.absolute leaves .. in it)
     with _open_lock:
         if key not in _open:

@@ -11,6 +11,7 @@ import numpy as np
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images.color import roll_off
+from stcolor_core.images.color_presence import is_coloured
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.flat_paint import PAINTED_FLAT, TOO_COLORFUL
 from stcolor_core.images.known_color import KnownColor
@@ -211,7 +212,10 @@ class FittedReferences:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
         registration = self._registrations.get(frame, partial(self._find_registration, color, light))
         number = self._moved.get(frame, frame)  # as the artist knows it
-        changes = [*done, registration.describe(number, lines=self._plate.size[0])]
+        told = registration
+        if registration.grey and _lacks_color(color):  # told by `reference_flaws`
+            told = replace(registration, grey=0.0)
+        changes = [*done, told.describe(number, lines=self._plate.size[0])]
         if registration.frame is not None:
             lightness = self._plate.frame(registration.frame).lightness
             if registration.changes_pixels:
@@ -232,6 +236,12 @@ class FittedReferences:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), self._plate.working_size)
             return FittedReference(color, own, registration)
         return FittedReference(color, None, registration)
+
+
+def _lacks_color(color: KnownColor) -> bool:
+    """Return whether a keyframe has no colour at all where it is known."""
+    chroma = np.hypot(color.ab[..., 0], color.ab[..., 1])
+    return not is_coloured(chroma if color.known is None else chroma[color.known])
 
 
 def _at_working_size(color: KnownColor, light: Plane, size: tuple[int, int]) -> tuple[Image, Mask | None]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.files.given_paths import is_folder
 from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.sequences import FramePattern
@@ -119,7 +120,7 @@ def _inputs(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
     others = {
         "version to reuse": shot.output.reuse,
         # a folder is no config, which is said where one is needed
-        "OpenColorIO config": None if Path(config).is_dir() else config,
+        "OpenColorIO config": None if is_folder(config) else config,
         "detector's weights": shot.method.detector_weights,
         "detector's config": shot.method.detector_config,
         "shot file": None if read_from is None else str(read_from),

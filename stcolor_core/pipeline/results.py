@@ -10,6 +10,7 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images import opening, plates
 from stcolor_core.images.color_pipe import ColorPipe
 from stcolor_core.images.pictures import Header, Picture, Window
@@ -80,7 +81,7 @@ class ShotResults:
         Args:
             frame: The frame's number.
         """
-        return self._output.path(frame).is_file()
+        return is_file(self._output.path(frame))
 
     def picture(self, frame: int) -> tuple[Image, Window]:
         """Return a coloured frame in the plate's encoding: its R, G and B, or without these the plate with its chroma.
@@ -143,7 +144,7 @@ class ShotResults:
 
     def _require(self, frame: int) -> Path:
         path = self._output.path(frame)
-        if not path.is_file():
+        if not is_file(path):
             raise PlateError(f"Frame {frame} ({path}) is missing. Colour it first: stcolor colorize.")
         return path
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from stcolor_core.errors import OutputError, StaleFrames
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images.frame_ranges import name_frames, name_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.tracking.lost_mattes import LostMatte
@@ -131,7 +132,7 @@ def require_written(output: FramePattern, frames: Iterable[int]) -> None:
     """
     listed = set(output.frames()) if output.is_sequence else set()
     # a network disk may list a file late
-    lost = [frame for frame in sorted(set(frames) - listed) if not output.path(frame).is_file()]
+    lost = [frame for frame in sorted(set(frames) - listed) if not is_file(output.path(frame))]
     if lost:
         fault = form_of(
             len(lost),

@@ -13,7 +13,14 @@ from stcolor_core.images.pictures import Window
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.matte_channels import MattePicture
-from stcolor_core.method.tracking.mattes import MatteKind, has_same_aspect, merge, read_matte, sequence_of
+from stcolor_core.method.tracking.mattes import (
+    MatteKind,
+    has_same_aspect,
+    merge,
+    read_matte,
+    sequence_of,
+    shows_picture,
+)
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.shot_plates import ShotPlates
 from stcolor_core.pipeline.warn_once import WarnOnce
@@ -110,13 +117,18 @@ class ShotMattes:
         on_canvas = _Windows(self._plate.canvas, self._plate.frame(frame).header.display_window)
 
         def read(picture: MattePicture) -> Instances:
-            found = partial(self._warn_of_another_kind, frame, picture)
+            found = partial(self._warn_of_kind, frame, picture)
             return read_matte(picture, plate=on_canvas, size=size, only=only, on_kind=found)
 
         return merge(map(read, self._inputs.read_mattes(frame)), size)
 
-    def _warn_of_another_kind(self, frame: int, picture: MattePicture, kind: MatteKind) -> None:
-        """Warn if a matte is of another kind than one of its sequence that was read before."""
+    def _warn_of_kind(self, frame: int, picture: MattePicture, kind: MatteKind) -> None:
+        """Warn if a matte looks like none, or is of another kind than one of its sequence that was read before."""
+        if kind == "roto" and shows_picture(picture):
+            rest = " looks like a colour picture, and counts as a roto of one object, by its brightest channel. "
+            self._warn_once.about(
+                picture.label, f"{rest}Give a matte in its place (an id picture not as JPEG), or none.", frame
+            )
         kinds = self._kinds.setdefault(sequence_of(picture.path), {})
         if kind in kinds:
             return

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stcolor_core.errors import StcolorError
+from stcolor_core.files.given_paths import is_folder
 
 __all__ = ["file_manager_command", "reveal"]
 
@@ -45,12 +46,12 @@ def reveal(folder: Path, *, written: bool = False) -> None:
     Raises:
         StcolorError: If the folder is not there, or cannot be shown.
     """
-    if written and not folder.is_dir():
+    if written and not is_folder(folder):
         raise StcolorError(
             f"The folder {folder} is not there any more: it was deleted, moved or renamed, or its disk is not "
             "connected. Put it back, or press Resume to write its frames again."
         )
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise StcolorError(f"The folder {folder} is not there yet. It is made with the first frame.")
     command = file_manager_command(folder)
     if command is None:

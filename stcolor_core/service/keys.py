@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.pictures import Reference
 from stcolor_core.shots.shot import Shot
@@ -48,7 +49,7 @@ def add_key(shot: Shot, frame: int) -> Shot:
     patterns = _patterns(shot)
     if not patterns:
         raise BadRequest("The job has no reference whose name has a frame number. Submit it again with the new key.")
-    found = [(pattern.path(frame), reference) for pattern, reference in patterns if pattern.path(frame).is_file()]
+    found = [(pattern.path(frame), reference) for pattern, reference in patterns if is_file(pattern.path(frame))]
     if not found:
         raise BadRequest(
             f"There is no picture of frame {frame} beside the job's references. Save it as "

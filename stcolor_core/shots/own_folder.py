@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from stcolor_core.errors import StcolorError
+from stcolor_core.files.given_paths import is_file
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 
@@ -80,6 +81,6 @@ def is_relative(path: str) -> bool:
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).is_file() if is_movie(path) else bool(FramePattern.parse(path).frames())
+        return is_file(path) if is_movie(path) else bool(FramePattern.parse(path).frames())
     except (StcolorError, OSError, ValueError):  # it names no file, or leads into a folder that cannot be listed
         return False

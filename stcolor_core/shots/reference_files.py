@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
+from stcolor_core.files.given_paths import describe_absence, is_file, is_folder
 from stcolor_core.images.frame_ranges import name_frames
 from stcolor_core.images.placement import Placement
 from stcolor_core.images.sequences import FramePattern
@@ -125,6 +126,11 @@ def _require_plate_frame(number: int, reference: Reference, plate: Plate, frames
     """Refuse a reference that is given for a frame that the plate does not have."""
     if number in frames:
         return
+    if _is_left_out(number, plate):
+        raise BadRequest(
+            f"Reference {number} ({reference.path}): frame {number} of {plate.path} is there, but the shot has "
+            f"{name_frames(frames)} only. {advise('more_frames')}, or {advise('as_still')}."
+        )
     if min(frames) < number < max(frames):
         raise BadRequest(
             f"Reference {number} ({reference.path}) has no plate frame: frame {number} of "
@@ -134,6 +140,18 @@ def _require_plate_frame(number: int, reference: Reference, plate: Plate, frames
         f"Reference {number} ({reference.path}) is not a frame of the plate ({min(frames)}-{max(frames)}). "
         f"Correct its number, or {advise('as_still')}."
     )
+
+
+def _is_left_out(number: int, plate: Plate) -> bool:
+    """Return whether the plate has a frame on disk that is not among those to use."""
+    if plate.frames is None:
+        return False
+    if is_movie(plate.path):
+        from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
+
+        return number in movie_frames(Path(plate.path), first_frame=plate.first_frame)
+    pattern = FramePattern.parse(plate.path)
+    return pattern.is_sequence and is_file(pattern.path(number))
 
 
 def split_references(
@@ -236,12 +254,12 @@ def nothing_there(kind: str, pattern: FramePattern) -> StcolorError:
     """
     if not pattern.is_sequence:
         path = pattern.path(0)
-        if path.is_file():
+        if is_file(path):
             return BadRequest(
                 f"The {kind} {path} has no frame number, so that its frame of the plate is not known: "
                 f"{advise('frame_path')}, or {advise('as_still')}."
             )
-        return PlateError(f"The {kind} {path} is missing. Check the path.")
-    if not pattern.folder.is_dir():
+        return PlateError(f"The {kind} {path} {describe_absence(path)}")
+    if not is_folder(pattern.folder):
         return PlateError(f"The folder {pattern.folder} of the {kind}s {pattern.text} is missing. Check the path.")
     return PlateError(f"There is no file of the {kind}s {pattern.text}. Check the name and the frame padding.")

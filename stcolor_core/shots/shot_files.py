@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.files.given_paths import describe_absence, describe_denial, is_file
 from stcolor_core.images.frame_ranges import count_frames, find_gaps, group_runs, name_frames, name_runs, parse_frames
-from stcolor_core.images.picture_names import describe_absence, name_picture
+from stcolor_core.images.picture_names import name_picture
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.plurals import form_of
@@ -47,9 +48,9 @@ def check_files(shot: Shot) -> dict[int, Path]:
     check_mattes(shot, frames, warn=lambda _: None)
     check_cuts(shot, frames)
     for path in pictures:
-        if not path.is_file():
+        if not is_file(path):
             label = name_picture(path, None, find_roles(shot, frames, references).get(path, ""))
-            raise PlateError(f"{label} {describe_absence(path)}. Check the path.")
+            raise PlateError(f"{label} {describe_absence(path)}")
     return frames
 
 
@@ -85,6 +86,8 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     if on_disk and not pattern.is_sequence:
         return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else on_disk)}
     pattern.check_padding(min(on_disk, default=0) if plate.frames is None else parse_frames(plate.frames)[0])
+    if not on_disk and not pattern.is_sequence and (denial := describe_denial(pattern.path(1))):
+        raise PlateError(f"The plate {plate.path} {denial}")
     if not on_disk:
         raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
     requested = None if plate.frames is None else parse_frames(plate.frames)
@@ -146,7 +149,7 @@ def find_mattes(shot: Shot, frame: int) -> list[Path]:
     return [
         pattern.path(frame)
         for matte, pattern in patterns
-        if (matte.frame is None and (not pattern.is_sequence or pattern.path(frame).is_file())) or matte.frame == frame
+        if (matte.frame is None and (not pattern.is_sequence or is_file(pattern.path(frame)))) or matte.frame == frame
     ]
 
 

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
+from stcolor_core.files.given_paths import is_folder
 
 __all__ = ["LEAST_ERROR", "Run", "RunSettings", "Schedule", "check_output", "save_weights"]
 
@@ -86,7 +87,7 @@ def check_output(output: Path) -> None:
     Raises:
         OutputError: If it is a folder.
     """
-    if output.is_dir():
+    if is_folder(output):
         raise OutputError(f"{output} is a folder. Give --output a file, such as weights.safetensors.")
 
 

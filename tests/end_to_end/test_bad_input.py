@@ -238,3 +238,31 @@ def test_a_folder_in_place_of_a_picture_is_named_by_what_it_is_given_for(
     assert main(["colorize", *shot.pictures(), "--reference", *reference, *options]) != 0
     assert words.replace("{}", str(folder)) in last_message(capsys)
     assert not shot.written()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--reference", "1002={}.png"], "Reference 1002 ("),
+        (["--reference", "{}.png"], "The reference "),
+        (["--reference-mask", f"{FIRST}={{}}.png"], f"The mask of reference {FIRST} ("),
+        (["--still", "{}.png"], "The still ("),
+        (["--matte", "1002={}.png"], "The matte of frame 1002 ("),
+        (["--matte", "{}.png"], "The matte of frame "),
+        (["--plate", "{}.png"], "The plate "),
+        (["--plate", "{}.mov"], ".mov "),
+        (["--ocio", "{}.ocio"], "The OpenColorIO config "),
+    ],
+)
+def test_a_name_that_is_too_long_for_the_system_is_told_in_one_line(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], given: list[str], named: str
+) -> None:
+    shot = make_shot()
+    options = [option.replace("{}", str(shot.folder / ("a" * 300))) for option in given]
+    reference = [f"{FIRST}={shot.reference(FIRST)}"]
+    assert main(["colorize", *shot.pictures(), "--reference", *reference, *options]) != 0
+    line = last_message(capsys)
+    assert named in line
+    if os.name != "nt":  # where nothing is found at such a path
+        assert "(File name too long). " in line
+    assert not shot.written()

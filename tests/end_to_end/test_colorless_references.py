@@ -54,6 +54,18 @@ def test_an_unpainted_keyframe_is_named_and_its_frames_have_no_confidence(
         assert from_it.mean() < 0.2, f"{frame}: smoothed to plate size, but next to nothing"
 
 
+@pytest.mark.parametrize("lightness", [0, 40, 100])
+def test_a_keyframe_of_one_grey_all_over_gets_one_line_that_is_true(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], lightness: float
+) -> None:
+    shot = make_shot()
+    write_reference(shot.reference(FIRST), 0 * shot.scene.lightnesses[0] + lightness, 0 * shot.scene.ab[0])
+    assert shot.colorize("--json") == 0
+    lines = [each["message"] for each in warnings(capsys.readouterr().out)]
+    (line,) = (line for line in lines if str(shot.reference(FIRST)) in line)
+    assert "has no colour: what it colours stays grey, at confidence 0. Paint it, or leave it out." in line
+
+
 def test_a_shot_with_only_an_unpainted_keyframe_has_no_confidence_anywhere(make_shot: MakeShot) -> None:
     shot = make_shot(references=(FIRST,))
     plate_as_reference(shot, FIRST)

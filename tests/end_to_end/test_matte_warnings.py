@@ -72,3 +72,17 @@ def test_mattes_of_one_sequence_that_are_of_two_kinds_are_told_once(
     lines = [line for line in (printed.out + printed.err).splitlines() if "Write all mattes of a sequence" in line]
     assert len(lines) == 1 and "an id picture" in lines[0] and "a roto of one object" in lines[0]
     assert "square.1001.exr" in lines[0]
+
+
+def test_a_colour_picture_in_place_of_a_matte_is_told_once(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = vanishing()
+    shot = make_shot(Scene(scene.lightnesses[:SEEN], scene.ab[:SEEN], scene.masks[:SEEN]), references=(1001,))
+    picture = shot.folder / "picture.1001.exr"
+    planes = {name: texture(64, 96, seed=seed, mean=50, contrast=30) / 100 for seed, name in enumerate("RGB")}
+    frame_files.write_frame(picture, {name: (plane.astype(np.float32), "half") for name, plane in planes.items()})
+    assert shot.colorize("--matte", f"1001={picture}") == 0
+    printed = capsys.readouterr()
+    lines = [line for line in (printed.out + printed.err).splitlines() if "looks like a colour picture" in line]
+    assert len(lines) == 1 and str(picture) in lines[0] and "Give a matte in its place" in lines[0]

@@ -16,6 +16,8 @@ __all__ = [
     "files_of",
     "frame_in",
     "frames_of",
+    "is_file",
+    "is_folder",
     "stamp",
     "stamp_of",
     "states_of",
@@ -78,6 +80,24 @@ def change_time(pattern: str) -> int:
         return Path(pattern).parent.stat().st_mtime_ns if pattern else 0
     except OSError:
         return 0
+
+
+def is_file(path: str | Path) -> bool:
+    """Return whether there is a file that this user may look at. Never raises, as `Path.is_file` may.
+
+    Args:
+        path: The path.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | Path) -> bool:
+    """Return whether there is a folder that this user may look at. Never raises, as `Path.is_dir` may.
+
+    Args:
+        path: The path.
+    """
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def frames_of(pattern: str) -> Iterator[int]:

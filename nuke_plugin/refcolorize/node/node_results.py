@@ -11,6 +11,7 @@ import nuke
 from ..errors import RefColorizeError
 from . import node_ids, own_folder, views, withdrawn
 from .frame_names import same_files, with_hashes
+from .frames_on_disk import is_folder
 from .result_reads import COMPARED, SHOWN, ResultRead, read_node, reads_file, set_range, used_reads
 from .undo import without_undo
 from .version import Version, write_comment
@@ -234,7 +235,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
 
 def _is_on_disk(file: str) -> bool:
     """Return whether any view has the folder of these frames: one version is shown in all of them."""
-    return any(Path(file.replace("%V", view)).parent.is_dir() for view in nuke.views())
+    return any(is_folder(Path(file.replace("%V", view)).parent) for view in nuke.views())
 
 
 def _names(node: nuke.Node) -> list[str]:
@@ -244,7 +245,7 @@ def _names(node: nuke.Node) -> list[str]:
 
 def _offers_preview(node: nuke.Node) -> bool:
     """Return whether the pulldown has the preview, which a node of an earlier plug-in shows in place of a version."""
-    return "preview_frames" not in node.knobs() and Path(results(node).pattern(PREVIEW)).parent.is_dir()
+    return "preview_frames" not in node.knobs() and is_folder(Path(results(node).pattern(PREVIEW)).parent)
 
 
 def _offer_versions(node: nuke.Node, result: ResultRead, names: Sequence[str], *, chosen: str) -> None:

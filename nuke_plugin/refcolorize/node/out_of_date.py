@@ -21,7 +21,7 @@ from ..plurals import noun_of
 from . import inputs, node_results, previews, shots
 from .frame_names import same_files
 from .frame_texts import frame_numbers, frames_text
-from .frames_on_disk import FileStates, files_of, stamp, stamp_of, states_of
+from .frames_on_disk import FileStates, files_of, is_folder, stamp, stamp_of, states_of
 from .origin import Origin, PreviewOrigin
 from .rendered_inputs import InputRender
 from .shot_plan import ShotPlan
@@ -226,7 +226,7 @@ class _Comparison:
         The digest of an input covers the paths that it reads, so all of it is another one then.
         """
         plate = _path(self._before.get("plate"))
-        if not changed or Path(plate).parent.is_dir():
+        if not changed or is_folder(Path(plate).parent):
             return changed
         files = inputs.find_files(render.source)
         newer = self._newer(files.path) if files is not None else ()
@@ -258,10 +258,10 @@ class _Comparison:
             before: now
             for kind, paths in shots_paths[0].items()
             for before, now in zip(paths, shots_paths[1][kind])  # noqa: B905  (Python 3.9 has no strict)
-            if now and not Path(before).parent.is_dir()
+            if now and not is_folder(Path(before).parent)
         }
         everything = [path for paths in shots_paths[0].values() for path in paths]
-        if not all(Path(moved.get(path, path)).parent.is_dir() for path in everything):
+        if not all(is_folder(Path(moved.get(path, path)).parent) for path in everything):
             return
         read = set(frame_numbers(self._before.get("plate", {}).get("frames")))
         states = self._files_then
@@ -345,7 +345,7 @@ def _is_same_picture(before: str, now: str) -> bool:
     """Return whether two paths name one picture: the same path, or where its files have moved with their folder."""
     if same_files(before, now):
         return True
-    is_moved = not Path(before).parent.is_dir() and Path(now).parent.is_dir()
+    is_moved = not is_folder(Path(before).parent) and is_folder(Path(now).parent)
     return is_moved and PurePath(before).name == PurePath(now).name
 
 

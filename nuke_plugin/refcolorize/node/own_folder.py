@@ -9,6 +9,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import node_ids, owners, variables
+from .frames_on_disk import is_folder
 from .script_version import EARLIER_FOLDERS, OUTPUT_FOLDER, without_version
 from .versions import Results, cannot_write
 
@@ -28,14 +29,14 @@ def find(node: nuke.Node, name: str = "") -> Path:
     project = Path(cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or "")
     found = project / variables.expand(node, knob.evaluate() or "") / name
     script = Path(str(nuke.root()["name"].value()))
-    if not script.stem or found.is_dir():
+    if not script.stem or is_folder(found):
         return found
     # a folder that an earlier plug-in made is kept, or its versions would be lost
     folders, text = project / script.parent / "refcolorize", str(knob.value())
     if text in EARLIER_FOLDERS:
         return folders / without_version(script.stem) / name
     of_script = folders / script.stem / name
-    return of_script if text == OUTPUT_FOLDER and of_script.is_dir() else found
+    return of_script if text == OUTPUT_FOLDER and is_folder(of_script) else found
 
 
 def owner(node: nuke.Node) -> owners.Owner:
@@ -79,7 +80,7 @@ def describe_move(shown: str, path: str) -> str:
         path: The path of the new version's frames.
     """
     before, now = Results.holding(shown).folder, Results.holding(path).folder
-    if not shown or before == now or not before.is_dir():
+    if not shown or before == now or not is_folder(before):
         return ""
     return f"The versions go to {now.as_posix()} from now on, the earlier ones stay in {before.as_posix()}"
 

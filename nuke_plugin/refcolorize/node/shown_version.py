@@ -13,7 +13,7 @@ from ..host.main_thread import call_later
 from . import keyframes, node_results, nodes, withdrawn
 from .frame_curve import read_confidence
 from .frame_names import same_files, with_hashes
-from .frames_on_disk import count_frames
+from .frames_on_disk import count_frames, is_folder
 from .inputs import find_files, find_read
 from .script_nodes import is_in_script
 from .version import Version, write_confidence
@@ -101,7 +101,7 @@ def _withdrawn_paths(node: nuke.Node) -> list[str]:
     for text in node_results.result_paths(node):
         paths = {with_hashes(text.replace("%V", view)) for view in nuke.views()}
         empty = {path for path in paths if withdrawn.kept(path) is not None and not count_frames(path)}
-        if not any(Path(path).parent.is_dir() for path in paths - empty):
+        if not any(is_folder(Path(path).parent) for path in paths - empty):
             found += sorted(empty)
     return found
 

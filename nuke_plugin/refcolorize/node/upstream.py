@@ -30,7 +30,7 @@ import nuke
 
 from . import colors, variables, views
 from .frame_names import FrameName
-from .frames_on_disk import stamp
+from .frames_on_disk import is_file, stamp
 from .knob_paths import absolute_path, frame_name
 
 __all__ = ["frame_digests"]
@@ -178,7 +178,7 @@ class _Upstream:
         if frame is not None and node.Class() == "Read" and knob == "file" and _shows_own_frame(node, frame):
             number = f"{frame:0{name.digits or 0}d}"
             file = str(Path(path).with_name(f"{name.head}{number if name.is_sequence else ''}{name.tail}"))
-            if Path(file).is_file():
+            if is_file(file):
                 return self._stamp(file)
         return self._stamp(path)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import RefColorizeError
 from . import atomic
-from .frames_on_disk import frames_of
+from .frames_on_disk import frames_of, is_file
 from .json_files import read_object, write_object
 
 __all__ = [
@@ -65,7 +65,7 @@ class Version:
     @property
     def is_offered(self) -> bool:
         """Return whether it can be chosen: it has frames, or it has a shot and waits for them, as a farm's does."""
-        return bool(self.frames) or self.shot_file.is_file()
+        return bool(self.frames) or is_file(self.shot_file)
 
     @property
     def thumbnail_file(self) -> Path:

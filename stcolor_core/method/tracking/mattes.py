@@ -31,9 +31,16 @@ from stcolor_core.method.tracking.matte_channels import (
     find_mask_channels,
 )
 
-__all__ = ["MatteKind", "detect_kind", "has_same_aspect", "merge", "read_matte", "sequence_of"]
+__all__ = ["MatteKind", "detect_kind", "has_same_aspect", "merge", "read_matte", "sequence_of", "shows_picture"]
 
 logger = logging.getLogger(__name__)
+
+_SAMPLED_LINES = 256
+# A colour picture in place of a matte: a channel's difference from its neighbours' mean, and between the channels of a
+# pixel; what counts as 0 or 1; the shares of the frame. Of 61 photographs at 480 x 270, 90 % have more than 0.1 that is
+# uneven and less than 0.25 with all channels at an end; of soft mattes in R, G and B that overlap, 0.49 and more are.
+_UNEVEN, _COLORED, _END = 1.5 / 255, 12 / 255, 2.5 / 255
+_MOST_ENDS, _LEAST_UNEVEN = 0.25, 0.1
 
 MatteKind = Literal["cryptomatte", "layers", "ids", "roto"]
 
@@ -106,6 +113,29 @@ def detect_kind(picture: MattePicture) -> MatteKind:
         picture: The matte.
     """
     return _read(picture, None)[0]
+
+
+def shows_picture(picture: MattePicture) -> bool:
+    """Return whether what is read as a roto of one object is a colour picture: uneven colours in much of the frame.
+
+    Mattes are 0 or 1 in large areas, smooth as a ramp is, or grey.
+
+    Args:
+        picture: A matte of the kind roto.
+    """
+    color, alpha = find_main_channels(picture.channels)
+    is_by_alpha = alpha is not None and np.ptp(picture.pixels[..., alpha]) > 0
+    if len(color) < 3 or is_by_alpha or find_mask_channels(picture.channels):
+        return False
+    step = max(1, picture.pixels.shape[0] // _SAMPLED_LINES)
+    rgb = np.clip(picture.pixels[::step][..., color], 0, 1)
+    if rgb.shape[1] < 3:
+        return False
+    is_end = ((rgb < _END) | (rgb > 1 - _END)).all(axis=-1)
+    here, beside = rgb[:, 1:-1], (rgb[:, :-2] + rgb[:, 2:]) / 2
+    uneven = np.abs(here - beside).max(axis=-1) > _UNEVEN
+    colored = np.ptp(here, axis=-1) > _COLORED
+    return float(is_end.mean()) < _MOST_ENDS and float((uneven & colored).mean()) > _LEAST_UNEVEN
 
 
 def merge(mattes: Iterable[Instances], size: tuple[int, int]) -> Instances:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stcolor_core.images.plate_layers import list_layers, select_layer
+from stcolor_core.images.plate_layers import describe_lack, list_layers, select_layer
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,23 @@ def test_an_exact_layer_name_takes_precedence_over_one_in_another_case() -> None
     assert [getattr(select_layer(layers, name), "name", None) for name in ("Spec", "spec", "SPEC", "b")] == [
         "Spec", "spec", "Spec", None
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "lack"),
+    [
+        ("R G", "has R and G, but no B,"),
+        ("A R", "has R, but no G and B,"),
+        ("key.red key.blue", "has key.red and key.blue, but no G,"),
+        ("R G B A", ""),
+        ("Y", ""),
+        ("Z A", ""),
+        ("R Y", ""),
+        ("motion.x motion.y", ""),
+    ],
+)
+def test_a_layer_with_one_or_two_of_red_green_and_blue_lacks_the_others(names: str, lack: str) -> None:
+    channels = names.split()
+    (layer, *_) = list_layers([(0, "", channels)])
+    described = describe_lack(channels, layer.picture)
+    assert described.startswith(lack) and bool(described) == bool(lack)

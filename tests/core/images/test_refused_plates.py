@@ -18,9 +18,10 @@ from picture_files import (
     truncate,
     zeros_of_16k,
 )
+from PIL import Image
 
 from stcolor_core.errors import PlateError
-from stcolor_core.images import opening, plates
+from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.picture_text import one_line
 
 
@@ -224,3 +225,73 @@ def test_a_png_whose_text_alone_is_damaged_is_read(tmp_path: Path) -> None:
     text = struct.pack(">I", 4) + b"tEXta\0bc" + b"\0\0\0\0"  # with a wrong checksum
     path.write_bytes(data[:place] + text + data[place:])
     assert plates.read(path, frame=1).shape == (13, 17)
+
+
+@pytest.fixture(params=[False, True], ids=["baseline", "progressive"])
+def jpeg(request: pytest.FixtureRequest, tmp_path: Path) -> bytes:
+    """Return a JPEG with another JPEG in its header, as the thumbnail of a camera is one."""
+    coded = []
+    for side in (16, 96):
+        pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "coded.jpg", quality=80, progressive=request.param)
+        coded.append((tmp_path / "coded.jpg").read_bytes())
+    thumbnail, whole = coded
+    return whole[:2] + b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail + whole[2:]
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.99])
+def test_a_jpeg_that_ends_too_early_is_refused_although_a_progressive_one_gives_a_picture(
+    tmp_path: Path, jpeg: bytes, share: float
+) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(jpeg[: int(len(jpeg) * share)])
+    assert "is truncated" in refused(path) and not plates.is_complete(path)
+
+
+@pytest.mark.parametrize(
+    "appended", [b"", bytes(5000), b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20, b"\xff\xd8\xff"]
+)
+def test_what_a_camera_appends_to_a_jpeg_is_left_alone(tmp_path: Path, jpeg: bytes, appended: bytes) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(jpeg + appended)
+    assert plates.read(path).shape == (96, 96)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (8, "is a TIFF in CIELab, whose colours cannot be read. Convert it to RGB."),
+        (34892, "is a TIFF in camera raw, whose colours cannot be read. Convert it to RGB."),
+        (4, "is a TIFF in colour model 4, whose colours cannot be read. Convert it to RGB."),
+        (9, "can not handle|. Convert it to a TIFF in RGB."),
+        (32845, "LogLuv|. Convert it to a TIFF in RGB."),
+    ],
+)
+def test_a_tiff_in_another_colour_model_is_to_be_converted(tmp_path: Path, kind: int, told: str) -> None:
+    path = save(tmp_path / "key.tif", picture(channels=3), "uint8")
+    assert plates.read(path).shape == (13, 17)
+    data = bytearray(path.read_bytes())
+    entry = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, a short, one value
+    place = data.index(entry) + len(entry)
+    data[place : place + 2] = struct.pack("<H", kind)
+    path.write_bytes(data)
+    message = refused(path, frame=None)
+    assert all(words in message for words in told.split("|"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
+def test_a_tiff_in_a_usual_colour_model_is_read(tmp_path: Path, mode: str) -> None:
+    colored = Image.new("RGB", (16, 16), (200, 80, 40))
+    colored.convert(mode).save(tmp_path / "key.tif")
+    values = plates.rgb(plates.read(tmp_path / "key.tif")).mean(axis=(0, 1)) * 255
+    expected = np.asarray(colored.convert(mode).convert("RGB"), np.float32).mean(axis=(0, 1))
+    np.testing.assert_allclose(values, expected, atol=4)
+
+
+def test_a_coloured_picture_without_blue_is_refused_and_the_channel_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "key.exr"
+    frame_files.write_frame(path, {name: (np.ones((9, 9), np.float32), "half") for name in "RG"})
+    told = r"^Reference 1004 \(.*\) has R and G, but no B, so that its colours are not known\. Write R, G and B into it"
+    with pytest.raises(PlateError, match=told):
+        plates.read_colored(path, role="Reference 1004")
+    assert plates.read(path).channels == ("R", "G")  # as a plate or a matte it is one of its channels

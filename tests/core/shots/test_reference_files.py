@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,19 @@ def test_keyframes_of_negative_frames_that_are_padded_without_their_sign_are_nam
     with pytest.raises(PlateError, match=re.escape("ref.-002.exr")):
         find_references(a_shot(tmp_path, Reference(path=path)), range(-5, 6), warn=lambda _: None)
     assert list(find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=lambda _: None)) == [3]
+
+
+def test_a_keyframe_of_a_frame_that_is_there_but_left_out_is_told_from_one_of_no_frame(tmp_path: Path) -> None:
+    plate = Plate(path=touch(tmp_path, "plate", 1, 2, 3, 4, 6), frames="2,4-6")
+    for number, told in (
+        (
+            1,
+            r"frame 1 of .* the shot has frames 2, 4, 6 only\. Add it to --frames, or give it as --still",
+        ),
+        (3, r"frame 3 of .* is there, but the shot has"),
+        (5, r"has no plate frame: frame 5"),
+        (7, r"is not a frame of the plate \(2-6\)"),
+    ):
+        shot = replace(a_shot(tmp_path, Reference(path=touch(tmp_path, "ref", number), frame=number)), plate=plate)
+        with pytest.raises(BadRequest, match=told):
+            find_references(shot, (2, 4, 6))

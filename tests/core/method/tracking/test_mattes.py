@@ -15,7 +15,7 @@ from real_footage import footage
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
-from stcolor_core.method.tracking.mattes import detect_kind, merge, read_matte
+from stcolor_core.method.tracking.mattes import detect_kind, merge, read_matte, shows_picture
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 
 SIZE = (48, 64)
@@ -217,6 +217,36 @@ def test_a_photograph_is_not_an_id_picture(tmp_path):
         detect_kind(png(tmp_path / "photo.png", np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)))
         == "roto"
     )
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.2], ids=["as it is", "darker, as in linear light"])
+def test_a_photograph_in_place_of_a_matte_is_known_by_its_looks(gamma, tmp_path):
+    photo = plates.read(footage("davis", "dog", "00000.jpg"))
+    assert detect_kind(photo) == "roto" and shows_picture(photo)
+    planes = np.moveaxis(photo.pixels**gamma, -1, 0)
+    assert shows_picture(exr(tmp_path / "photo.exr", dict(zip("RGB", planes, strict=True)), pixel_type="half"))
+    grey = dict.fromkeys("RGB", planes[1])
+    assert not shows_picture(exr(tmp_path / "grey.exr", grey))  # as a luma key is
+    roto = {**dict(zip("RGB", planes, strict=True)), "A": disc(240, 400, 100, size=planes[0].shape)}
+    assert not shows_picture(exr(tmp_path / "comp.exr", roto))
+
+
+@pytest.mark.parametrize("grain", [0.0, 0.02])
+@pytest.mark.parametrize("softness", [1, 6, 20])
+def test_soft_mattes_in_red_green_and_blue_that_overlap_look_like_no_photograph(softness, grain, tmp_path):
+    random = np.random.default_rng(0)
+    channels = {name: disc(24, 20 + 10 * number, 18, softness) for number, name in enumerate("RGB")}
+    for name, plane in channels.items():
+        edge = (plane > 0) & (plane < 1)
+        channels[name] = np.clip(plane + grain * edge * random.standard_normal(SIZE), 0, 1).astype(np.float32)
+    assert not shows_picture(exr(tmp_path / "roto.exr", channels))
+
+
+def test_ramps_look_like_no_photograph(tmp_path):
+    rows, columns = (np.float32(axis) / 255 for axis in np.mgrid[:256, :256])
+    assert not shows_picture(exr(tmp_path / "ramps.exr", {"R": rows, "G": columns, "B": 1 - rows}))
+    ramps = np.rint(255 * np.dstack([rows, columns, 1 - rows])).astype(np.uint8)
+    assert not shows_picture(png(tmp_path / "ramps.png", ramps))
 
 
 def test_a_single_id_can_be_read_as_the_kind_of_its_sequence(tmp_path):
