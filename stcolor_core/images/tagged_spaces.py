@@ -28,6 +28,7 @@ _OWN_IDS = {
     "srgb_rec709_display": SRGB,
 }
 _profiles: dict[str, Space] = {}  # by hash and name: the keyframes of a shot have one
+_NO_LIGHT = 1e-6  # of y
 _SAME_LIGHT = 2e-3  # of 1: what the rounded curves and primaries of profiles for sRGB differ from it
 
 
@@ -88,7 +89,7 @@ def _find_id(identity: str) -> Space:
 @lru_cache(maxsize=64)
 def _find_primaries(value: str) -> Space:
     xy = np.array(value.split(), np.float64).reshape(4, 2)
-    if (xy[:, 1] <= 0).any():
+    if (np.abs(xy[:, 1]) < _NO_LIGHT).any() or xy[3, 1] < 0:  # the blue of ACES2065-1 lies below 0
         raise ColorError("its chromaticities are no colours")
     xyz = np.column_stack([xy[:, 0], xy[:, 1], 1 - xy.sum(axis=1)]) / xy[:, 1:]
     primaries, white = xyz[:3].T, xyz[3]
