@@ -13,7 +13,7 @@ import numpy as np
 
 from stcolor_core.errors import ColorError
 from stcolor_core.images.color_pipe import SRGB
-from stcolor_core.images.ocio import open_config, open_space
+from stcolor_core.images.ocio import Space, open_config, open_space
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.tagged_spaces import KNOWN_CONFIG, find_tagged_space
 
@@ -46,9 +46,11 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
     recorded = plate.metadata.get("colorInteropID")
     if isinstance(recorded, str) and _is_valid(recorded):
         return recorded
-    tagged, _ = find_tagged_space(plate.color_tag, plate.path)
-    if tagged not in (None, SRGB) or plate.color_tag.startswith("cicp"):
+    if plate.color_tag.startswith("cicp"):
         return None
+    tagged, _ = find_tagged_space(plate.color_tag, plate.path)
+    if tagged is not None and tagged is not SRGB:
+        return _equal_id(tagged)
     if plate.file_format == "openexr" or (plate.file_format == "tiff" and plate.pixel_type in _LINEAR_TYPES):
         return "lin_rec709_scene"
     return "srgb_rec709_scene" if plate.file_format in ("tiff", "png", "jpeg", "jpeg2000") else None
@@ -67,7 +69,21 @@ def _space_id(name: str, config: str | None) -> str | None:
     for spelling in (space.getName(), *space.getAliases()):
         candidate = known.getColorSpace(spelling)
         if candidate is not None and (known_id := _recorded_id(candidate)):
-            return known_id if _is_equal(space.getName(), config, candidate.getName()) else None
+            try:
+                own = open_space(space.getName(), config=config)
+            except ColorError:
+                return None
+            return known_id if _is_equal(own, candidate.getName()) else None
+    return None
+
+
+def _equal_id(space: Space) -> str | None:
+    """Return the ID of the scene's space that is equal to one that has no name of a config, such as a profile's."""
+    known, _ = open_config(KNOWN_CONFIG)
+    for candidate in known.getColorSpaces():
+        known_id = _recorded_id(candidate)
+        if known_id is not None and known_id.endswith("_scene") and _is_equal(space, candidate.getName()):
+            return known_id
     return None
 
 
@@ -81,16 +97,15 @@ def _is_valid(text: str) -> bool:
     return text not in _NO_COLOR and bool(_ID.fullmatch(text))
 
 
-def _is_equal(name: str, config: str | None, known: str) -> bool:
-    """Return whether both spaces decode the same values to the same light.
+def _is_equal(space: Space, known: str) -> bool:
+    """Return whether a space decodes the same values to the same light as one of OpenColorIO's own config.
 
     A facility may have given a known name to a space of its own.
     """
     levels = np.linspace(0, 1, 9, dtype=np.float32)
     probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     try:
-        light = open_space(name, config=config).decode(probes)
         known_light = open_space(known, config=KNOWN_CONFIG).decode(probes)
     except ColorError:
         return False
-    return bool(np.allclose(light, known_light, rtol=0.01, atol=1e-3))
+    return bool(np.allclose(space.decode(probes), known_light, rtol=0.01, atol=1e-3))

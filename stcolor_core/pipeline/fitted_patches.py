@@ -22,6 +22,7 @@ from stcolor_core.method.registration import (
     find_patch_damage,
     find_patch_paint,
     find_patch_place,
+    lies_elsewhere,
     match_tone,
     shows_other_picture,
 )
@@ -36,7 +37,7 @@ from stcolor_core.pipeline.shot_plates import ShotPlates
 __all__ = ["FittedPatches", "PatchFitting", "lay_over"]
 
 _ALL_PAINT = 0.9  # of a patch: what else it shows tells its place better than its outline
-_ELSEWHERE = 0.4  # certainty of a patch that shows something else, as of a keyframe whose colours fit no place
+_ELSEWHERE = 0.4  # certainty of a patch in a wrong place, as of a keyframe whose colours fit none
 _SOLID = 0.9  # of a patch's largest weight, from which its colour is paint alone
 
 
@@ -148,9 +149,8 @@ class PatchFitting:
         if self.certainty is not None:
             self.changes.append("may lie beside what it shows; it is not moved, but counts less where it hangs over")
         if alignment is None:
-            if self.certainty is None and shows_other_picture(self._rolled_off(), self._covered, self._lightness):
-                self.changes.append("shows something else than the plate there, and counts less")
-                self.certainty = np.full(self._working_size, _ELSEWHERE, np.float32)
+            if self.certainty is None:
+                self._doubt()
             return
         self._is_moved = True
         if not self._is_placed:  # else its place was told, and is now known to a part of a pixel
@@ -158,6 +158,17 @@ class PatchFitting:
         # what lies beside the patch is no picture, and would be taken for damage at its edge
         self._lab, self._covered = alignment.sample(self._lab), alignment.sample_inner_mask(self._covered)
         self.color, self._light = _moved(self.color, self._light, alignment.at(self._size))
+
+    def _doubt(self) -> None:
+        """Tell of a patch that shows something else than the plate; from elsewhere in it, it counts less."""
+        shown = self._rolled_off(), self._covered, self._lightness
+        if not shows_other_picture(*shown):
+            return
+        if not lies_elsewhere(*shown):  # painted by hand, or of another picture
+            self.changes.append("shows something else than the plate there")
+            return
+        self.changes.append("shows what lies elsewhere in the plate, and counts less")
+        self.certainty = np.full(self._working_size, _ELSEWHERE, np.float32)
 
     def _match_curve(self) -> None:
         """Undo a tone curve that the patch went through."""

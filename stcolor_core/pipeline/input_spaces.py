@@ -15,6 +15,7 @@ from stcolor_core.images.pictures import Header
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.images.tagged_spaces import find_tagged_space
 from stcolor_core.movies.color import tagged_space
+from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
 from stcolor_core.shots.pictures import SAME_AS_PLATE, Plate, Reference, Still
@@ -25,6 +26,7 @@ from stcolor_core.shots.shot_files import find_frames
 __all__ = ["InputColorspace", "InputSpaces", "describe_idle_config", "has_plate_type", "open_pipe"]
 
 _TYPE_NAMES = {"openexr": "EXR"}
+_PLATES = "the plate's, as it is of the same file type"
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
 
 
@@ -79,7 +81,8 @@ def open_pipe(
     """Return the colour space of a picture.
 
     It is the one given for it; else that of its ICC profile; else the plate's if both have the same file type; else
-    what the file's header or the movie's tags say; else the default of its type.
+    what the file's header or the movie's tags say; else what the file of a plate of the same type says; else the
+    default of its type.
 
     Args:
         shot: The shot that the picture belongs to.
@@ -126,14 +129,29 @@ def _choose(
     if tagged is not None and file.file_format != "openexr":
         return tagged, words
     if plate.colorspace is not None and has_plate_type(plate.path, picture):
-        return plate.colorspace, "the plate's, as it is of the same file type"
+        return plate.colorspace, _PLATES
     if file.encoding:
         reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"
         return tagged_space(file.encoding, picture.name), reason
     if tagged is not None:
         return tagged, words
+    if not words and (inherited := _find_inherited(plate, picture)) is not None:
+        return inherited, _PLATES
     default = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
     return None, f"{default}; {words}" if words else default
+
+
+def _find_inherited(plate: Plate, picture: Path) -> Space | None:
+    """Return the colour space that the plate's own file names, if a picture without any has its type; else None."""
+    if plate.colorspace is not None or is_movie(plate.path) or not has_plate_type(plate.path, picture):
+        return None
+    pattern = FramePattern.parse(plate.path)
+    number = picture.name.removeprefix(pattern.head).removesuffix(pattern.tail)
+    if picture.parent == pattern.folder and (number.isdigit() or picture.name == pattern.head):
+        return None  # it is the plate itself
+    frame, first = next(iter(find_frames(plate).items()))
+    header = read_plate_header(first, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+    return _find_tagged(header, first)[0]
 
 
 def _find_tagged(file: HeaderSummary | Header, picture: Path) -> tuple[Space | None, str]:

@@ -183,18 +183,33 @@ def test_paint_that_hangs_over_an_even_object_counts_less_there_and_the_artist_i
         assert confidence[over].mean() == pytest.approx(1 if register == "off" else 0.6, abs=0.05)
 
 
-@pytest.mark.parametrize("is_elsewhere", [False, True])
-def test_a_patch_that_shows_something_else_counts_less_and_the_artist_is_told(
-    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], is_elsewhere: bool
+@pytest.mark.parametrize(
+    ("kind", "told", "certainty"),
+    [
+        ("in another tone", "", 1.0),
+        ("elsewhere", "shows what lies elsewhere in the plate, and counts less", 0.4),
+        ("strokes", "shows something else than the plate there", 1.0),
+    ],
+)
+def test_a_patch_that_shows_something_else_is_told_and_one_in_a_wrong_place_counts_less(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], kind: str, told: str, certainty: float
 ) -> None:
-    """The picture of another part of the frame, far from where it is looked for; and the right one, in another tone."""
     mask = np.zeros((112, 192), np.float32)
     mask[20:90, 20:100] = 1
     rgb = np.maximum(painted(shot), 0) ** np.float32(1.4)
-    write_exr(shot.folder / "patch.exr", np.roll(rgb, 90, axis=1) if is_elsewhere else rgb, mask)
+    if kind == "elsewhere":  # far from where it is looked for
+        rgb = np.roll(rgb, -90, axis=1)
+    if kind == "strokes":
+        grain = cv2.GaussianBlur(np.random.RandomState(0).normal(0, 1, mask.shape).astype(np.float32), (0, 0), 3)
+        rgb = rgb.mean(axis=(0, 1)) * (1 + 2 * grain[..., None]).clip(0.2)
+    write_exr(shot.folder / "patch.exr", np.asarray(rgb, np.float32), mask)
     patch = ("--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT))
     assert shot.colorize(*OPTIONS, *patch) == 0
-    told = "shows something else than the plate there, and counts less"
-    assert (told in " ".join(capsys.readouterr().err.split())) == is_elsewhere
+    printed = " ".join(capsys.readouterr().err.split())
+    assert [line in printed for line in ("lies elsewhere", "shows something else")] == [
+        kind == "elsewhere",
+        kind == "strokes",
+    ]
+    assert told in printed
     confidence = channels(shot.output(FIRST + AT))["rc_conf.warp"][mask == 1]
-    assert confidence.mean() == pytest.approx(0.4 if is_elsewhere else 1, abs=0.02)
+    assert confidence.mean() == pytest.approx(certainty, abs=0.02)

@@ -106,6 +106,31 @@ def test_a_keyframe_is_read_by_its_icc_profile(
     assert np.percentile(np.abs(error[inside]), 95) < 0.6
 
 
+def test_a_keyframe_without_a_tag_has_the_space_of_a_plate_of_its_type(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An EXR plate whose header says ACEScg, and a keyframe that was painted on it and says nothing."""
+    shot = make_shot(references=(FIRST,))
+    in_space(shot, "ACEScg", "exr")
+    ap1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
+    for frame in shot.frames:
+        pixels = channels(shot.plate(frame))
+        spec = oiio.ImageSpec(96, 64, 3, "float")
+        spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), ap1)
+        file = oiio.ImageOutput.create(str(shot.plate(frame)))
+        assert file.open(str(shot.plate(frame)), spec)
+        assert file.write_image(np.dstack([pixels[name] for name in "RGB"]).astype(np.float32))
+        file.close()
+    assert shot.colorize("--json") == 0
+    plate, reference = messages(capsys, "input")
+    assert plate.endswith(": linear, in the primaries of its header (its header, chromaticities)")
+    assert reference.endswith(": linear, in the primaries of its header (the plate's, as it is of the same file type)")
+    layers = channels(shot.output(FIRST))
+    error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
+    assert np.percentile(np.abs(error), 85) < 0.6
+    assert plates.read_header(shot.output(FIRST)).metadata["colorInteropID"] == "lin_ap1_scene"
+
+
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [

@@ -9,6 +9,7 @@ from stcolor_core.method.registration.patches import (
     find_patch_damage,
     find_patch_paint,
     find_patch_place,
+    lies_elsewhere,
     match_tone,
     shows_other_picture,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "find_place",
     "find_registration",
     "is_posterised",
+    "lies_elsewhere",
     "local_contrast",
     "match_tone",
     "shows_other_picture",

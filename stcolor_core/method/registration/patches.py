@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.color import roll_off
-from stcolor_core.method.registration.alignment import Alignment, affine_alignment_misfit, find_alignment
+from stcolor_core.method.registration.alignment import (
+    Alignment,
+    affine_alignment_misfit,
+    find_alignment,
+    local_contrast,
+)
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import PaintedLightness, find_painted_lightness
 from stcolor_core.method.registration.shift import find_shift
@@ -29,6 +34,7 @@ __all__ = [
     "find_patch_damage",
     "find_patch_paint",
     "find_patch_place",
+    "lies_elsewhere",
     "match_tone",
     "shows_other_picture",
 ]
@@ -55,6 +61,7 @@ _SAME_PICTURE = 0.15  # misfit: another tone leaves 0.02 to 0.08
 # Misfit of a patch that shows something else: of rectangles of footage in a wrong place 0.86 and more, in another tone,
 # compressed or sharpened at most 0.43, with grain 0.7, softened by 4 px 0.84.
 _OTHER_PICTURE = 0.85
+_FOUND_ELSEWHERE = 0.7  # correlation with the plate there
 _OVERHANGING = 0.6  # certainty of colour that is likely to lie beside what it is of
 _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 _OF_RESAMPLING = 0.13  # of a patch's detail: what moving an exact one leaves at most, where grain and JPEG leave more
@@ -134,6 +141,23 @@ def shows_other_picture(light: Plane, covered: Mask, lightness: Plane) -> bool:
     if covered.mean() < _LEAST_AREA or not (has_texture(lightness, covered) and has_texture(own, covered)):
         return False
     return affine_alignment_misfit(np.eye(2, 3), lightness, own, covered) > _OTHER_PICTURE
+
+
+def lies_elsewhere(light: Plane, covered: Mask, lightness: Plane) -> bool:
+    """Return whether what a patch shows is found at another place of the plate's frame.
+
+    Args:
+        light: As for `shows_other_picture`.
+        covered: As for `shows_other_picture`; with at least one pixel.
+        lightness: As for `shows_other_picture`.
+    """
+    top, left, bottom, right = _box(covered, 0)
+    part = np.s_[top:bottom, left:right]
+    own = local_contrast(np.where(covered, light, np.float32(0)), covered)[part]
+    plate = local_contrast(lightness, np.ones(lightness.shape, bool))
+    share = np.asarray(covered[part], np.float32)
+    scores = cv2.matchTemplate(plate, np.ascontiguousarray(own * share), cv2.TM_CCORR_NORMED, mask=share)
+    return bool(np.nan_to_num(scores, posinf=0, neginf=0).max() > _FOUND_ELSEWHERE)
 
 
 def find_patch_paint(lab: Image, covered: Mask, lightness: Plane) -> PaintedLightness | None:

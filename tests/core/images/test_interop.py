@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PyOpenColorIO as ocio
 import pytest
+from icc_profiles import ADOBE_RGB, PROPHOTO, make_profile
 from picture_files import cineon, picture, save
+from PIL import Image
 
 from stcolor_core.errors import ColorError
 from stcolor_core.images import pictures, plates
@@ -107,3 +110,28 @@ def test_a_known_name_for_another_space_gets_no_id(plate: pictures.Header, tmp_p
 def test_an_unknown_space_is_refused_with_similar_names(plate: pictures.Header) -> None:
     with pytest.raises(ColorError, match="ACEScg"):
         interop_id("ACEScgg", plate=plate, ocio=BUILTIN_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [(("Adobe RGB (1998)", ADOBE_RGB), "g22_adobergb_scene"), (("ProPhoto RGB", PROPHOTO), None)],
+)
+def test_a_profile_has_the_id_of_an_equal_space(tmp_path: Path, profile: Any, expected: str | None) -> None:
+    path = tmp_path / "plate.png"
+    Image.new("RGB", (8, 8)).save(path, icc_profile=make_profile(*profile))
+    assert interop_id(None, plate=plates.read_header(path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("chromaticities", "expected"),
+    [
+        ((0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767), "lin_ap1_scene"),
+        ((0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767), "lin_ap0_scene"),
+        ((0.7, 0.29, 0.2, 0.7, 0.14, 0.05, 0.3127, 0.3290), None),
+    ],
+)
+def test_primaries_have_the_id_of_an_equal_space(
+    tmp_path: Path, chromaticities: tuple[float, ...], expected: str | None
+) -> None:
+    path = save(tmp_path / "plate.exr", picture(), chromaticities=("float[8]", chromaticities))
+    assert interop_id(None, plate=plates.read_header(path)) == expected
