@@ -19,12 +19,12 @@ _LONGEST_PROFILE = 2**22  # bytes; those of printers have a megabyte
 _LONGEST_NAME = 60
 _DIGITS = 16  # of the profile's hash
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # x and y of R, G, B and white
-_SRGB_CICP, _UNSPECIFIED = (1, 13), 2
-_SAYS_NOTHING = ("", "data", "unknown", "lin_rec709_scene")
+_UNSPECIFIED = 2
+_SAYS_NOTHING = ("", "data", "unknown")
 
 
 def read_tag(spec: Any, file_format: str) -> str:
-    """Return what a file says of its colour space; "" if that is nothing, or the default of its type.
+    """Return what a file says of its colour space; "" if that is nothing.
 
     Args:
         spec: OpenImageIO's specification of the picture.
@@ -32,12 +32,12 @@ def read_tag(spec: Any, file_format: str) -> str:
 
     Returns:
         "icc HASH NAME"; of a PNG "cicp PRIMARIES TRANSFER" by the numbers of ITU-T H.273; or of an EXR
-        "id COLOR_INTEROP_ID" or "chromaticities x y x y x y x y" (of R, G, B, white).
+        "id COLOR_INTEROP_ID" or "chromaticities x y x y x y x y" (of R, G, B, white), or "chromaticities Rec.709".
     """
     if file_format == "openexr":
         return _read_exr_tag(spec)
     if file_format == "png" and (numbers := _read_cicp(spec)) is not None:  # comes before a profile: PNG, third edition
-        return "" if numbers == _SRGB_CICP else f"cicp {numbers[0]} {numbers[1]}"
+        return f"cicp {numbers[0]} {numbers[1]}"
     profile = read_profile(spec)
     if profile is None:
         return ""
@@ -70,13 +70,11 @@ def _read_cicp(spec: Any) -> tuple[int, int] | None:
 def _read_exr_tag(spec: Any) -> str:
     """Return the tag of an EXR. Its ID says more than its primaries."""
     identity = decode_text(spec.get_string_attribute, "colorInteropID").strip()
-    if identity == "lin_rec709_scene":
-        return ""
     if identity not in _SAYS_NOTHING:
         return f"id {identity}" if identity.isascii() and identity.isprintable() else ""
     found = spec.getattribute("chromaticities")
     if not isinstance(found, tuple | np.ndarray) or len(found) != len(_REC709) or not np.isfinite(found).all():
         return ""
     if np.allclose(found, _REC709, atol=1e-3):
-        return ""
+        return "chromaticities Rec.709"
     return "chromaticities " + " ".join(f"{value:.6g}" for value in found)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stcolor_core.errors import ColorError
-from stcolor_core.images.color_pipe import SRGB
+from stcolor_core.images.color_pipe import LINEAR_REC709, SRGB
 from stcolor_core.images.ocio import Space, open_config, open_space
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.tagged_spaces import KNOWN_CONFIG, find_tagged_space
@@ -47,9 +47,9 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
     if isinstance(recorded, str) and _is_valid(recorded):
         return recorded
     if plate.color_tag.startswith("cicp"):
-        return None
+        return "srgb_rec709_scene" if plate.color_tag == "cicp 1 13" else None
     tagged, _ = find_tagged_space(plate.color_tag, plate.path)
-    if tagged is not None and tagged is not SRGB:
+    if tagged is not None and tagged not in (SRGB, LINEAR_REC709):
         return _equal_id(tagged)
     if plate.file_format == "openexr" or (plate.file_format == "tiff" and plate.pixel_type in _LINEAR_TYPES):
         return "lin_rec709_scene"

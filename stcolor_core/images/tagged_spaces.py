@@ -88,6 +88,8 @@ def _find_id(identity: str) -> Space:
 
 @lru_cache(maxsize=64)
 def _find_primaries(value: str) -> Space:
+    if value == "Rec.709":
+        return LINEAR_REC709
     xy = np.array(value.split(), np.float64).reshape(4, 2)
     if (np.abs(xy[:, 1]) < _NO_LIGHT).any() or xy[3, 1] < 0:  # the blue of ACES2065-1 lies below 0
         raise ColorError("its chromaticities are no colours")

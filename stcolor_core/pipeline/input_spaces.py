@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stcolor_core.errors import ColorError, UnknownSpace
-from stcolor_core.images.color_pipe import ColorPipe
+from stcolor_core.images.color_pipe import SRGB, ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import format_frames, name_frames
 from stcolor_core.images.ocio import Space, open_config
@@ -26,6 +26,7 @@ from stcolor_core.shots.shot_files import find_frames
 __all__ = ["InputColorspace", "InputSpaces", "describe_idle_config", "has_plate_type", "open_pipe"]
 
 _TYPE_NAMES = {"openexr": "EXR"}
+_SRGB_CICP = "1 13"
 _PLATES = "the plate's, as it is of the same file type"
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
 
@@ -159,6 +160,8 @@ def _find_tagged(file: HeaderSummary | Header, picture: Path) -> tuple[Space | N
     kind, _, value = file.color_tag.partition(" ")
     if kind != "cicp":
         return find_tagged_space(file.color_tag, picture)
+    if value == _SRGB_CICP:
+        return SRGB, "its cICP"
     primaries, transfer = value.split()
     try:
         return tagged_space(f"{primaries}/{transfer}", picture.name), "its cICP"

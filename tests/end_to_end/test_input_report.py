@@ -129,13 +129,16 @@ def test_a_keyframe_without_a_tag_has_the_space_of_a_plate_of_its_type(
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6
     assert plates.read_header(shot.output(FIRST)).metadata["colorInteropID"] == "lin_ap1_scene"
+    write_frame(shot.reference(FIRST), {name: (pixels[name], "float") for name in "RGB"}, interop_id="lin_rec709_scene")
+    assert shot.colorize("--json", "--only", f"{FIRST}") == 0
+    assert messages(capsys, "input")[1].endswith(": linear Rec.709 (its header, colorInteropID lin_rec709_scene)")
 
 
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [
         ((9, 8), "Rec. 2020, linear (its cICP)"),
-        ((1, 13), "sRGB (the default of PNG files)"),
+        ((1, 13), "sRGB (its cICP)"),
         ((9, 16), "sRGB (the default of PNG files; its cICP, primaries 9 and transfer 16 of H.273, cannot be used)"),
     ],
 )

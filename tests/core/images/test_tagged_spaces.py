@@ -15,12 +15,13 @@ from PIL import Image, ImageCms
 
 from stcolor_core.images import plates
 from stcolor_core.images.color import srgb_encode
-from stcolor_core.images.color_pipe import SRGB
+from stcolor_core.images.color_pipe import LINEAR_REC709, SRGB
 from stcolor_core.images.ocio import BUILTIN_CONFIG, Space, open_space
 from stcolor_core.images.tagged_spaces import find_tagged_space
 
 NEEDS_IDS = pytest.mark.skipif(not hasattr(ocio.ColorSpace, "getInteropID"), reason="needs OpenColorIO 2.5")
 AP1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
+REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
 LIGHT = np.random.RandomState(0).uniform(-0.2, 4, (64, 3)).astype(np.float32)
 
@@ -105,10 +106,22 @@ def test_the_id_of_an_exr_comes_before_its_primaries(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
+        ({"colorInteropID": "lin_rec709_scene"}, "its header, colorInteropID lin_rec709_scene"),
+        ({"chromaticities": ("float[8]", REC709)}, "its header, chromaticities"),
+    ],
+)
+def test_a_header_that_says_rec709_is_the_default_to_the_last_bit(
+    tmp_path: Path, attributes: dict[str, Any], reason: str
+) -> None:
+    path = save(tmp_path / "key.exr", picture(), **attributes)
+    assert find_tagged_space(plates.read_header(path).color_tag, path) == (LINEAR_REC709, reason)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
         ({}, ""),
-        ({"colorInteropID": "lin_rec709_scene"}, ""),
         ({"colorInteropID": "data"}, ""),
-        ({"chromaticities": ("float[8]", (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290))}, ""),
         ({"chromaticities": ("float[8]", (float("nan"),) * 8)}, ""),
         ({"chromaticities": ("float[8]", (0.0,) * 8)}, "its chromaticities are no colours"),
         ({"chromaticities": ("float[8]", (0.3, 0.3) * 4)}, "its chromaticities are no colours"),
