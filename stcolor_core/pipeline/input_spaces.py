@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stcolor_core.errors import ColorError, UnknownSpace
+from stcolor_core.errors import ColorError, PlateError, UnknownSpace
 from stcolor_core.images.color_pipe import SRGB, ColorPipe
 from stcolor_core.images.formats import HeaderSummary
 from stcolor_core.images.frame_ranges import format_frames, name_frames
@@ -150,8 +150,11 @@ def _find_inherited(plate: Plate, picture: Path) -> Space | None:
     number = picture.name.removeprefix(pattern.head).removesuffix(pattern.tail)
     if picture.parent == pattern.folder and (number.isdigit() or picture.name == pattern.head):
         return None  # it is the plate itself
-    frame, first = next(iter(find_frames(plate).items()))
-    header = read_plate_header(first, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+    try:
+        frame, first = next(iter(find_frames(plate).items()))
+        header = read_plate_header(first, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+    except PlateError:  # it is offline, while a picture of the shot is looked at
+        return None
     return _find_tagged(header, first)[0]
 
 
