@@ -68,7 +68,7 @@ def describe_turned(
 ) -> Iterator[str]:
     """Yield a line for each reference or still that viewers turn otherwise than the plate, as by a camera's Exif data.
 
-    Nuke shows such pictures as they are stored, and so they are used.
+    They are used as they are stored, as the plate is.
 
     Args:
         formats: The format of each reference and still.
