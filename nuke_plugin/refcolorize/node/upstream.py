@@ -117,7 +117,12 @@ class _Upstream:
         self._settings = repr(settings).encode()
 
     def digest(self, source: nuke.Node, frame: int) -> bytes:
-        """Return the digest of a node's picture at a frame. Not recursive: scripts are deeper than Python's stack."""
+        """Return the digest of a node's picture at a frame. Not recursive: scripts are deeper than Python's stack.
+
+        Args:
+            source: The node.
+            frame: The frame's number.
+        """
         stack: list[_At] = [(source, frame)]
         while stack:
             node, node_frame = stack[-1]

@@ -167,7 +167,7 @@ def _fit_under_grain(light: Plane, ab: Chroma, inside: Mask, counted: Mask) -> b
 
 
 def _slipped_part(target: Edges, colors: Edges, inside: Mask, counted: Mask) -> Mask | None:
-    """Return the half of a picture whose colours lie beside the plate's edges, where the rest lies on them, or None.
+    """Return the half of a picture whose colours lie beside the plate's edges, if the rest lies on them; else None.
 
     Args:
         target: The edges of L*, shape (H, W, 2).

@@ -58,8 +58,9 @@ _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
 # footage, another light, sharpening, compression and grain 0.4 and more.
 _OTHER_TONE, _LEFT_BY_CURVE = 1.5, 0.25
 _SAME_PICTURE = 0.15  # misfit: another tone leaves 0.02 to 0.08
-# Misfit of a patch that shows something else: of rectangles of footage in a wrong place 0.86 and more, in another tone,
-# compressed or sharpened at most 0.43, with grain 0.7, softened by 4 px 0.84.
+# Misfit of a patch that shows something else: of discs of footage in a wrong place 0.86 and more, in another tone,
+# compressed or sharpened at most 0.43, with grain 0.7, softened by 4 px 0.84
+# (benchmarks/measured/method.md, "Patches in a wrong place").
 _OTHER_PICTURE = 0.85
 _FOUND_ELSEWHERE = 0.7  # correlation with the plate there
 _OVERHANGING = 0.6  # certainty of colour that is likely to lie beside what it is of

@@ -186,8 +186,7 @@ def _with_doubts(found: Registration, key: Plane, lightness: Plane, counted: Mas
         lightness: L* of its plate frame, of the same shape.
         counted: Where it is known, shape (H, W), bool.
     """
-    apart = np.where(counted, np.abs(key - lightness), np.float32(0))
-    residual = cv2.GaussianBlur(apart, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
+    residual = _smooth_residual(np.abs(key - lightness), counted)
     doubtful = counted & (residual > _OTHER_LIGHTNESS)
     if not doubtful.any():
         return found
@@ -241,6 +240,12 @@ def _fit_to_plate(given: _Keyframe, lightness: Plane, what: _Told) -> Registrati
         return replace(found, place=place)
     is_in_place = shown == frame and found.alignment is None and not few
     return _with_colors_in_place(given, found) if is_in_place else found
+
+
+def _smooth_residual(apart: Plane, counted: Mask) -> Plane:
+    """Return by how much L* differs around each pixel that counts, shape (H, W)."""
+    known = np.where(counted, apart, np.float32(0))
+    return np.asarray(cv2.GaussianBlur(known, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(known))))
 
 
 def _share(part: Mask, counted: Mask) -> float:
@@ -312,7 +317,7 @@ def _judge(
     apart = np.abs(lightness_of_keyframe(registered) - lightness)
     if left_out is not None:
         apart = np.where(left_out, np.float32(0), apart)
-    residual = cv2.GaussianBlur(apart * counted, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
+    residual = _smooth_residual(apart, counted)
     certainty = np.interp(residual, _RESIDUALS, _CERTAINTIES).astype(np.float32)
     if found.few_levels:
         most = float(np.interp(apart[told].mean(), _RESIDUALS_OF_FEW, _CERTAINTIES_OF_FEW)) if told.any() else 1.0
